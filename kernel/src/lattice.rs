@@ -1,0 +1,552 @@
+//! The integer lattice: public bounds, one short row of integers per privacy unit.
+//!
+//! A feature is clamped to its public bounds, spread evenly or logarithmically over them, and
+//! rounded to a signed integer between `-h` and `h`, where `h` is [`HALF_RANGE`] times the feature's
+//! weight. Everything exact that is ever computed from customers is computed from these integers, so
+//! sums do not depend on order, threads or engine, and the sensitivity that is proved is the
+//! sensitivity that runs.
+
+use crate::raw::Raw;
+
+/// Lattice steps between the middle of a feature of weight 1 and either of its bounds. Small enough
+/// that squared distances in 64 dimensions fit an `i32`, fine enough that rounding is far below noise.
+pub const HALF_RANGE: i32 = 2048;
+
+/// Most features a row may have, and most directions it may be projected on.
+pub const MAX_FEATURES: usize = 127;
+
+/// Largest coordinate and radius of a [`Ball`]. More than any lattice needs, and small enough that no
+/// exact sum over fewer than 2³¹ units leaves an `i64` (`kernel/proofs/moments.md`).
+pub const BALL_LIMIT: u32 = 1 << 16;
+
+/// Largest coordinate of a point.
+pub const POINT_LIMIT: u32 = 1 << 20;
+
+/// Why bounds make no lattice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LatticeError {
+    /// Bounds must be finite, lower below upper, not below zero on a logarithmic spread, and their distance
+    /// a number too.
+    #[error("feature bounds must be finite, lower below upper, and not below zero on a log scale")]
+    Bounds,
+    /// A weight must lie above 0 and be at most 1.
+    #[error("a feature's weight must be above 0 and at most 1")]
+    Weight,
+    /// A row has between 1 and [`MAX_FEATURES`] features.
+    #[error("a row must have between 1 and 127 features")]
+    Width,
+    /// A point or ball does not have the lattice's dimension, or lies outside of the integers' range.
+    #[error("a point does not fit the lattice")]
+    Point,
+}
+
+/// How values are spread between the bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Spread {
+    /// Evenly.
+    Linear,
+    /// As `ln(1 + v / step)`.
+    Log {
+        /// The value at which the logarithm starts to bend, in the feature's own unit.
+        step: f64,
+    },
+}
+
+impl Spread {
+    fn of(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log { step } => (value / step).ln_1p(),
+        }
+    }
+}
+
+/// One feature's public bounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Column {
+    lower: f64,
+    upper: f64,
+    spread: Spread,
+    half: i32,
+}
+
+impl Column {
+    /// Checks public bounds, in the feature's own unit, and a weight in (0, 1].
+    ///
+    /// # Errors
+    /// [`LatticeError::Bounds`], [`LatticeError::Weight`].
+    pub fn new(lower: f64, upper: f64, spread: Spread, weight: f64) -> Result<Self, LatticeError> {
+        let log_ok = match spread {
+            Spread::Linear => true,
+            Spread::Log { step } => step.is_finite() && step > 0.0 && lower >= 0.0,
+        };
+        if !(lower.is_finite() && upper.is_finite() && lower < upper && log_ok) {
+            return Err(LatticeError::Bounds);
+        }
+        // Finite bounds may still be too far apart, or too close on a logarithmic spread, for a float.
+        let width = spread.of(upper) - spread.of(lower);
+        if !(width.is_finite() && width > 0.0) {
+            return Err(LatticeError::Bounds);
+        }
+        if !(weight > 0.0 && weight <= 1.0) {
+            return Err(LatticeError::Weight);
+        }
+        let half = ((weight * f64::from(HALF_RANGE)).round() as i32).max(1);
+        Ok(Self { lower, upper, spread, half })
+    }
+
+    /// Lattice steps from the middle to a bound.
+    #[must_use]
+    pub fn half_range(&self) -> i32 {
+        self.half
+    }
+
+    fn spread(&self, value: f64) -> f64 {
+        self.spread.of(value)
+    }
+
+    /// The lattice step of a value. Total: NaN counts as the lower bound, infinities are clamped.
+    #[must_use]
+    pub fn quantise(&self, value: f64) -> i16 {
+        let value = if value.is_nan() { self.lower } else { value.clamp(self.lower, self.upper) };
+        let low = self.spread(self.lower);
+        let t = (self.spread(value) - low) / (self.spread(self.upper) - low);
+        let step = ((2.0 * t - 1.0) * f64::from(self.half)).round();
+        step.clamp(-f64::from(self.half), f64::from(self.half)) as i16
+    }
+
+    /// The value at a (noised, fractional) lattice step, in the feature's own unit, clamped to the
+    /// bounds. On a logarithmic spread the mean of steps is the value of a typical unit, not the mean.
+    #[must_use]
+    pub fn value_at(&self, step: f64) -> f64 {
+        let half = f64::from(self.half);
+        let t = f64::midpoint(step.clamp(-half, half) / half, 1.0);
+        let low = self.spread(self.lower);
+        let spread = low + t * (self.spread(self.upper) - low);
+        let value = match self.spread {
+            Spread::Linear => spread,
+            Spread::Log { step } => step * spread.exp_m1(),
+        };
+        value.clamp(self.lower, self.upper)
+    }
+}
+
+/// The public shape of every row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lattice {
+    columns: Vec<Column>,
+    radius: u32,
+}
+
+impl Lattice {
+    /// A lattice of the given columns.
+    ///
+    /// # Errors
+    /// [`LatticeError::Width`] for no column or more than [`MAX_FEATURES`].
+    pub fn new(columns: Vec<Column>) -> Result<Self, LatticeError> {
+        if columns.is_empty() || columns.len() > MAX_FEATURES {
+            return Err(LatticeError::Width);
+        }
+        let square: u64 = columns.iter().map(|c| u64::from(c.half.unsigned_abs()).pow(2)).sum();
+        Ok(Self { radius: ceil_sqrt(square), columns })
+    }
+
+    /// Number of features.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The columns, in order.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Radius, in lattice steps, of a ball around the middle that holds every possible row.
+    #[must_use]
+    pub fn radius(&self) -> u32 {
+        self.radius
+    }
+
+    /// The ball around the middle that holds every possible row.
+    #[must_use]
+    pub fn whole(&self) -> Ball {
+        Ball { centre: vec![0; self.dim()], radius: self.radius }
+    }
+}
+
+/// A public or noised ball on the lattice: rows are measured relative to its centre, clipped to its radius.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ball {
+    centre: Vec<i32>,
+    radius: u32,
+}
+
+impl Ball {
+    /// A ball; its numbers must be public or noised.
+    ///
+    /// # Errors
+    /// [`LatticeError::Point`] for a radius of zero, or a coordinate or radius above [`BALL_LIMIT`].
+    pub fn new(centre: Vec<i32>, radius: u32) -> Result<Self, LatticeError> {
+        if radius == 0 || radius > BALL_LIMIT || centre.iter().any(|c| c.unsigned_abs() > BALL_LIMIT) {
+            return Err(LatticeError::Point);
+        }
+        Ok(Self { centre, radius })
+    }
+
+    /// Centre, in lattice steps.
+    #[must_use]
+    pub fn centre(&self) -> &[i32] {
+        &self.centre
+    }
+
+    /// Radius, in lattice steps.
+    #[must_use]
+    pub fn radius(&self) -> u32 {
+        self.radius
+    }
+}
+
+/// A list of public points on the lattice, all of one dimension, row by row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Points {
+    dim: usize,
+    coordinates: Vec<i32>,
+}
+
+impl Points {
+    /// Points from their coordinates, row by row; they must be public or noised.
+    ///
+    /// # Errors
+    /// [`LatticeError::Point`] when the length is no multiple of `dim` or a coordinate is above [`POINT_LIMIT`].
+    pub fn new(dim: usize, coordinates: Vec<i32>) -> Result<Self, LatticeError> {
+        let fits = dim > 0
+            && coordinates.len().is_multiple_of(dim)
+            && coordinates.iter().all(|c| c.unsigned_abs() <= POINT_LIMIT);
+        if fits { Ok(Self { dim, coordinates }) } else { Err(LatticeError::Point) }
+    }
+
+    /// Number of points.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.coordinates.len() / self.dim
+    }
+
+    /// Whether there is no point.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.coordinates.is_empty()
+    }
+
+    /// Dimension of each.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The points in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[i32]> {
+        self.coordinates.chunks_exact(self.dim)
+    }
+}
+
+/// Public directions to project differences on: each a vector of the lattice's dimension, held in
+/// whole 2⁻¹⁴ths. They need not be orthogonal: what is clipped is the projected vector itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directions {
+    points: Points,
+}
+
+impl Directions {
+    /// Binary digits after the point.
+    const SHIFT: u32 = 14;
+
+    /// Directions from unit vectors, row by row, `dim` numbers each; they must be public or noised.
+    ///
+    /// # Errors
+    /// [`LatticeError::Point`] when lengths do not fit, an entry is not within −2 and 2, or there is no
+    /// direction, or more of them or longer ones than [`MAX_FEATURES`].
+    pub fn new(dim: usize, unit_vectors: &[f64]) -> Result<Self, LatticeError> {
+        let most = dim.saturating_mul(MAX_FEATURES);
+        if dim > MAX_FEATURES || unit_vectors.is_empty() || unit_vectors.len() > most {
+            return Err(LatticeError::Point);
+        }
+        if unit_vectors.iter().any(|v| !v.is_finite() || v.abs() > 2.0) {
+            return Err(LatticeError::Point);
+        }
+        let scaled = unit_vectors.iter().map(|v| (v * f64::from(1 << Self::SHIFT)).round() as i32).collect();
+        Ok(Self { points: Points::new(dim, scaled)? })
+    }
+
+    /// Number of directions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// Dimension of each.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.points.dim()
+    }
+
+    /// The projected vector, in lattice steps, rounded down. An entry stays below 2²⁹ (see [`clip`]).
+    pub(crate) fn project(&self, vector: &[i32], out: &mut Vec<i32>) {
+        out.clear();
+        out.extend(self.points.iter().map(|direction| {
+            let dot: i64 = direction.iter().zip(vector).map(|(&a, &b)| i64::from(a) * i64::from(b)).sum();
+            (dot >> Self::SHIFT) as i32
+        }));
+    }
+}
+
+/// The smallest integer whose square is at least `square`.
+pub(crate) fn ceil_sqrt(square: u64) -> u32 {
+    let root = square.isqrt();
+    let root = if root * root == square { root } else { root + 1 };
+    u32::try_from(root).unwrap_or(u32::MAX)
+}
+
+/// Shrinks a difference vector into the ball of radius `radius` around zero, in integers: the result
+/// is never longer than `radius`, because the factor is `radius / ceil(‖v‖)` and quotients are
+/// truncated towards zero.
+///
+/// What it is given is far from wrapping: a row in a ball is at most 2¹⁶ long and a point 2²⁰ · √127, a
+/// direction √127 · 2; so a difference is below 2²⁴, a projection's entry below 2²⁹, and 127 squares of
+/// those below 2⁶⁴ with a root below 2³². The widest case is run in `measurement/tests/sensitivity.rs`.
+pub(crate) fn clip(difference: &mut [i32], radius: u32) {
+    let square: u64 = difference.iter().map(|&v| u64::from(v.unsigned_abs()).pow(2)).sum();
+    if square > u64::from(radius).pow(2) {
+        let norm = i64::from(ceil_sqrt(square));
+        for v in difference {
+            *v = (i64::from(*v) * i64::from(radius) / norm) as i32;
+        }
+    }
+}
+
+/// One bit row per privacy unit.
+pub struct Bits {
+    width: usize,
+    words: usize,
+    rows: Vec<u64>,
+}
+
+impl Bits {
+    fn new(width: usize) -> Self {
+        Self { width, words: width.div_ceil(64), rows: Vec::new() }
+    }
+
+    fn push(&mut self, bits: impl Iterator<Item = bool>) {
+        let start = self.rows.len();
+        self.rows.resize(start + self.words, 0);
+        for (index, _) in bits.take(self.width).enumerate().filter(|(_, set)| *set) {
+            self.rows[start + index / 64] |= 1 << (index % 64);
+        }
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    pub(crate) fn row(&self, unit: usize) -> &[u64] {
+        &self.rows[unit * self.words..(unit + 1) * self.words]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len().checked_div(self.words).unwrap_or(0)
+    }
+}
+
+/// The only thing a measurement accepts: clamped, quantised, one row per privacy unit.
+///
+/// Bounds come from the spec, through the [`Lattice`]; no constructor accepts data for them. How many
+/// units there are is private, so nothing here tells it.
+///
+/// ```compile_fail,E0616
+/// fn f(features: &tactful_kernel::BoundedFeatures) -> usize { features.rows.len() }
+/// ```
+/// ```compile_fail,E0277
+/// fn f(features: &tactful_kernel::BoundedFeatures) { println!("{features:?}"); }
+/// ```
+pub struct BoundedFeatures {
+    pub(crate) lattice: Lattice,
+    pub(crate) rows: Vec<i16>,
+    pub(crate) groups: Bits,
+    pub(crate) flags: Bits,
+}
+
+impl BoundedFeatures {
+    /// Builds the rows: `fill` is given the raw source and pushes one row per privacy unit.
+    ///
+    /// `groups` is the public number of category groups whose incidence is kept, `flags` the public
+    /// number of data-quality rules. `fill` must push each unit **once**: that is what the sensitivity of
+    /// every measurement rests on, and what grouping by the unit column gives.
+    ///
+    /// # Errors
+    /// Whatever `fill` returns; the error type must be free of data.
+    pub fn build<T, E>(
+        lattice: Lattice,
+        groups: usize,
+        flags: usize,
+        source: Raw<T>,
+        fill: impl FnOnce(T, &mut Rows) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut rows = Rows { lattice, steps: Vec::new(), groups: Bits::new(groups), flags: Bits::new(flags) };
+        fill(source.open(), &mut rows)?;
+        let Rows { lattice, steps, groups, flags } = rows;
+        Ok(Self { lattice, rows: steps, groups, flags })
+    }
+
+    /// The public shape.
+    #[must_use]
+    pub fn lattice(&self) -> &Lattice {
+        &self.lattice
+    }
+
+    /// The public number of category groups.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups.width()
+    }
+
+    /// The public number of data-quality rules.
+    #[must_use]
+    pub fn flags(&self) -> usize {
+        self.flags.width()
+    }
+}
+
+/// What `fill` of [`BoundedFeatures::build`] writes to. It can be written, not read.
+///
+/// ```compile_fail,E0616
+/// fn f(rows: &tactful_kernel::Rows) -> usize { rows.steps.len() }
+/// ```
+pub struct Rows {
+    lattice: Lattice,
+    steps: Vec<i16>,
+    groups: Bits,
+    flags: Bits,
+}
+
+impl Rows {
+    /// Reserves room; how much is a private number, and stays inside.
+    pub fn reserve(&mut self, units: usize) {
+        self.steps.reserve_exact(units * self.lattice.dim());
+        self.groups.rows.reserve_exact(units * self.groups.words);
+        self.flags.rows.reserve_exact(units * self.flags.words);
+    }
+
+    /// One unit: its features in their own units (missing ones count as the lower bound), whether it
+    /// bought each group, whether any of its lines broke each quality rule.
+    pub fn push(
+        &mut self,
+        values: &[f64],
+        groups: impl IntoIterator<Item = bool>,
+        flags: impl IntoIterator<Item = bool>,
+    ) {
+        for (index, column) in self.lattice.columns.iter().enumerate() {
+            self.steps.push(column.quantise(values.get(index).copied().unwrap_or(f64::NAN)));
+        }
+        self.groups.push(groups.into_iter());
+        self.flags.push(flags.into_iter());
+    }
+
+    /// One unit none of whose lines is usable: it counts for the quality rules alone.
+    pub fn push_unusable(&mut self, flags: impl IntoIterator<Item = bool>) {
+        self.flags.push(flags.into_iter());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_value_has_a_step_even_nonsense() {
+        let column = Column::new(0.0, 10.0, Spread::Linear, 1.0).unwrap();
+        assert_eq!(column.quantise(f64::NAN), -2048);
+        assert_eq!(column.quantise(f64::INFINITY), 2048);
+        assert_eq!(column.quantise(f64::NEG_INFINITY), -2048);
+        assert_eq!(column.quantise(5.0), 0);
+    }
+
+    #[test]
+    fn bad_bounds_make_no_column() {
+        for (lower, upper) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+            assert_eq!(Column::new(lower, upper, Spread::Linear, 1.0), Err(LatticeError::Bounds));
+        }
+        assert_eq!(Column::new(-1.0, 1.0, Spread::Log { step: 1.0 }, 1.0), Err(LatticeError::Bounds));
+        assert_eq!(Column::new(f64::MIN, f64::MAX, Spread::Linear, 1.0), Err(LatticeError::Bounds));
+        assert_eq!(Column::new(0.0, 1e-300, Spread::Log { step: 1e300 }, 1.0), Err(LatticeError::Bounds));
+        for weight in [0.0, -1.0, 1.5, f64::NAN] {
+            assert_eq!(Column::new(0.0, 1.0, Spread::Linear, weight), Err(LatticeError::Weight));
+        }
+    }
+
+    #[test]
+    fn the_smallest_integer_is_no_coordinate() {
+        // Its absolute value wraps to itself: a check by `abs` lets it through in a release build.
+        for far in [i32::MIN, i32::MIN + 1, i32::MAX] {
+            assert_eq!(Ball::new(vec![far], 1), Err(LatticeError::Point));
+            assert_eq!(Points::new(1, vec![far]), Err(LatticeError::Point));
+        }
+        assert_eq!(Ball::new(vec![0], BALL_LIMIT + 1), Err(LatticeError::Point));
+        assert!(Ball::new(vec![-BALL_LIMIT.cast_signed()], BALL_LIMIT).is_ok());
+    }
+
+    #[test]
+    fn directions_are_neither_none_nor_too_many() {
+        assert_eq!(Directions::new(1, &[]), Err(LatticeError::Point));
+        assert_eq!(Directions::new(0, &[1.0]), Err(LatticeError::Point));
+        assert_eq!(Directions::new(1, &[1.0; MAX_FEATURES + 1]), Err(LatticeError::Point));
+        assert_eq!(Directions::new(MAX_FEATURES + 1, &[0.0; MAX_FEATURES + 1]), Err(LatticeError::Point));
+        assert_eq!(Directions::new(1, &[1.0; MAX_FEATURES]).unwrap().len(), MAX_FEATURES);
+    }
+
+    proptest! {
+        #[test]
+        fn a_clipped_vector_is_never_longer_than_the_radius(
+            mut v in prop::collection::vec(-70_000_i32..70_000, 1..40), radius in 1_u32..100_000,
+        ) {
+            clip(&mut v, radius);
+            let square: u64 = v.iter().map(|&x| u64::from(x.unsigned_abs()).pow(2)).sum();
+            prop_assert!(square <= u64::from(radius).pow(2));
+        }
+
+        #[test]
+        fn the_widest_vectors_are_clipped_too(
+            mut v in prop::collection::vec(-(1_i32 << 28)..1 << 28, 1..=MAX_FEATURES),
+            radius in prop_oneof![Just(0), Just(1), Just(u32::MAX), any::<u32>()],
+        ) {
+            clip(&mut v, radius);
+            let square: u128 = v.iter().map(|&x| u128::from(x.unsigned_abs()).pow(2)).sum();
+            prop_assert!(square <= u128::from(radius).pow(2));
+        }
+
+        #[test]
+        fn a_step_comes_back_as_the_value_it_stands_for(value in 0.0_f64..500.0, log in any::<bool>()) {
+            let spread = if log { Spread::Log { step: 1.0 } } else { Spread::Linear };
+            let column = Column::new(0.0, 500.0, spread, 1.0).unwrap();
+            let back = column.value_at(f64::from(column.quantise(value)));
+            let slack = if log { 0.005 * (value + 1.0) } else { 500.0 / 4096.0 + 1e-9 };
+            prop_assert!((back - value).abs() <= slack, "{value} came back as {back}");
+        }
+
+        #[test]
+        fn every_row_lies_in_the_public_ball(values in prop::collection::vec(any::<f64>(), 3)) {
+            let column = |w| Column::new(-3.0, 7.0, Spread::Linear, w).unwrap();
+            let lattice = Lattice::new(vec![column(1.0), column(0.3), column(0.01)]).unwrap();
+            let square: u64 = lattice.columns().iter().zip(&values)
+                .map(|(c, v)| u64::from(c.quantise(*v).unsigned_abs()).pow(2)).sum();
+            prop_assert!(square <= u64::from(lattice.radius()).pow(2));
+        }
+    }
+}

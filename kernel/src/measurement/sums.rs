@@ -1,0 +1,80 @@
+//! Counts and relative clipped sums per centre: what noisy Lloyd's rounds are made of.
+
+use super::{Aggregates, MeasurementError, check_payer, check_points, receipt};
+use crate::lattice::{Ball, Directions, Points};
+use crate::ledger::Permit;
+use crate::noise::{self, Sigma};
+use crate::noised::Noised;
+
+/// Noisy counts and sums, with the noise they carry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClippedSums {
+    /// One count a centre; may be negative.
+    pub counts: Vec<i64>,
+    /// Standard deviation of each count.
+    pub count_sigma: f64,
+    /// Centres × features (or × directions): sums of clipped differences, lattice steps.
+    pub sums: Vec<i64>,
+    /// Standard deviation of each sum, one a centre.
+    pub sum_sigma: Vec<f64>,
+}
+
+/// Per centre, the number of nearest units and the sum of their differences from it, each clipped to
+/// `radii` of that centre (one radius a centre). With `directions`, differences are projected before they
+/// are clipped, and the sums have one entry a direction.
+///
+/// *Claim:* (ρ₁ + ρ₂)-zCDP for the two permits' ρ. *Sensitivity:* counts 1; sums: a unit touches one
+/// centre's sum, by at most that centre's radius, and the noise there is proportional to it.
+/// *Assumes:* (1) to (5). *Reference:* `kernel/proofs/sums.md`.
+///
+/// # Errors
+/// [`MeasurementError`]; [`MeasurementError::Shape`] for sizes that do not go together or a radius of zero;
+/// [`MeasurementError::Reservation`] for permits of two reservations.
+pub fn clipped_sums(
+    data: &impl Aggregates,
+    frame: &Ball,
+    centres: &Points,
+    radii: &[u32],
+    directions: Option<&Directions>,
+    for_sums: Permit,
+    for_counts: Permit,
+) -> Result<Noised<ClippedSums>, MeasurementError> {
+    check_points(data, frame, centres)?;
+    let width = directions.map_or(data.dim(), Directions::len);
+    let fits = radii.len() == centres.len() && directions.is_none_or(|d| d.dim() == data.dim());
+    if !fits || radii.contains(&0) {
+        return Err(MeasurementError::Shape);
+    }
+    check_payer(&for_sums, &for_counts)?;
+    let count_sigma = Sigma::affordable(1, for_counts.rho_nano())?;
+    let budget = for_sums.rho_nano();
+    let sigmas = radii
+        .iter()
+        .map(|&radius| Sigma::affordable(u128::from(radius).pow(2), budget))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (reservation, sums_line, _) = for_sums.spend();
+    let (_, counts_line, _) = for_counts.spend();
+    let exact = data.clipped_sums(frame, centres, radii, directions).open();
+    let counts = noise::add(&exact.counts, count_sigma)?;
+    let mut sums = Vec::with_capacity(exact.sums.len());
+    for (row, &sigma) in exact.sums.chunks_exact(width).zip(&sigmas) {
+        sums.extend(noise::add(row, sigma)?);
+    }
+    // The costliest centre is what the measurement costs; the others differ from it by rounding alone.
+    let costliest = radii.iter().zip(&sigmas).map(|(&radius, &sigma)| {
+        let square = u128::from(radius).pow(2);
+        (sigma.cost_nano(square), square, sigma)
+    });
+    let (_, square, sigma) = costliest.max_by_key(|(cost, ..)| *cost).ok_or(MeasurementError::Shape)?;
+    let lines = vec![
+        receipt(sums_line, "clipped sums per centre", square, sigma),
+        receipt(counts_line, "counts per centre", 1, count_sigma),
+    ];
+    let noised = ClippedSums {
+        counts,
+        count_sigma: count_sigma.value(),
+        sums,
+        sum_sigma: sigmas.iter().map(|sigma| sigma.value()).collect(),
+    };
+    Ok(Noised::mint(noised, reservation, lines))
+}
