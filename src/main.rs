@@ -1,0 +1,3 @@
+//! The `tactful` command.
+
+fn main() {}

@@ -1,0 +1,264 @@
+//! Files, columns and promotions.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+use super::super::checked::{
+    Amount, File, Format, OptOuts, Products, PromotionTarget, Promotions, Sources, Transactions,
+};
+use super::super::policy::personal_word;
+use super::super::raw::{
+    RawAmount, RawFormat, RawGroup, RawOptOuts, RawProducts, RawPromotions, RawSources, RawTaxonomy, RawText,
+    RawTransactions,
+};
+use super::super::report::Report;
+use super::super::rule::{Rule, shown};
+use super::printable;
+use super::taxonomy::label_of;
+
+/// What rules across parts need to know of what was written.
+pub(super) struct Context {
+    /// Key and label of the groups, when there is a taxonomy.
+    pub(super) groups: Option<Vec<(String, String)>>,
+    /// Whether there is a products file.
+    pub(super) products: bool,
+    /// Whether any discount column is named.
+    pub(super) discounts: bool,
+    /// Whether a basket column is named.
+    pub(super) basket: bool,
+}
+
+impl Context {
+    pub(super) fn new(sources: Option<&RawSources>, taxonomy: Option<&RawTaxonomy>) -> Self {
+        let transactions = sources.and_then(|sources| sources.transactions.as_ref());
+        let groups = taxonomy.map(|taxonomy| taxonomy.groups.as_deref().unwrap_or_default());
+        Self {
+            groups: groups.map(|groups| groups.iter().map(name_of).collect()),
+            products: sources.is_some_and(|sources| sources.products.is_some()),
+            discounts: transactions.is_some_and(|t| t.discounts.as_ref().is_some_and(|columns| !columns.is_empty())),
+            basket: transactions.is_some_and(|t| t.basket.is_some()),
+        }
+    }
+}
+
+fn name_of(group: &RawGroup) -> (String, String) {
+    let key = group.key.clone().unwrap_or_default();
+    let label = group.label.clone().unwrap_or_else(|| label_of(&key));
+    (key, label)
+}
+
+pub(super) fn sources(raw: RawSources, context: &Context, report: &mut Report<'_>) -> Option<Sources> {
+    let raw_transactions = raw.transactions?;
+    let at = "sources.transactions";
+    let by_column = raw_transactions.category.is_some();
+    report.must(!(by_column && context.products), &format!("{at}.category"), || Rule::CategoryTwice);
+    report.must(by_column || context.products || context.groups.is_none(), "taxonomy", || Rule::CategoryMissing);
+    let joined = raw_transactions.product.is_some() || !context.products;
+    report.must(joined, "sources.products", || Rule::ProductMissing);
+    let transactions = transactions(raw_transactions, report);
+    let products = raw.products.and_then(|raw| products(raw, report));
+    let opt_outs = raw.opt_outs.and_then(|raw| opt_outs(raw, report));
+    Some(Sources { transactions: transactions?, products, opt_outs })
+}
+
+fn transactions(raw: RawTransactions, report: &mut Report<'_>) -> Option<Transactions> {
+    let at = "sources.transactions";
+    let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
+    let mut columns = Columns { at, of_people: true, used: BTreeMap::new() };
+    let unit = raw.unit.and_then(|column| columns.unit(column, report));
+    let date = raw.date.and_then(|column| columns.own(column, "date", report));
+    let basket = raw.basket.and_then(|column| columns.own(column, "basket", report));
+    let product = raw.product.and_then(|column| columns.own(column, "product", report));
+    // A shop without a catalogue may use the product column as category, so these two may agree.
+    let category = raw.category.and_then(|column| columns.shared(column, "category", report));
+    let amount = raw.amount.and_then(|amount| self::amount(amount, &mut columns, report));
+    let discounts = raw.discounts.unwrap_or_default().into_iter().enumerate();
+    let discounts: Vec<String> =
+        discounts.filter_map(|(i, column)| columns.own(column, &format!("discounts[{i}]"), report)).collect();
+    let date_format = raw.date_format;
+    let layout = date_format.as_deref().is_none_or(tells_a_day);
+    report.must(layout, &format!("{at}.date_format"), || Rule::DateFormat);
+    Some(Transactions {
+        file: file?,
+        unit: unit?,
+        date: date?,
+        date_format,
+        basket,
+        product,
+        category,
+        amount: amount?,
+        discounts,
+    })
+}
+
+fn amount(raw: RawAmount, columns: &mut Columns, report: &mut Report<'_>) -> Option<Amount> {
+    match raw {
+        RawAmount::Column(column) => columns.own(column, "amount", report).map(Amount::Column),
+        RawAmount::Product(product) => {
+            let quantity = product.quantity.and_then(|column| columns.own(column, "amount.quantity", report));
+            let price = product.price.and_then(|column| columns.own(column, "amount.price", report));
+            Some(Amount::Product { quantity: quantity?, price: price? })
+        }
+    }
+}
+
+fn products(raw: RawProducts, report: &mut Report<'_>) -> Option<Products> {
+    let at = "sources.products";
+    let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
+    let mut columns = Columns { at, of_people: false, used: BTreeMap::new() };
+    let product = raw.product.and_then(|column| columns.own(column, "product", report));
+    let category = raw.category.and_then(|column| columns.shared(column, "category", report));
+    Some(Products { file: file?, product: product?, category: category? })
+}
+
+fn opt_outs(raw: RawOptOuts, report: &mut Report<'_>) -> Option<OptOuts> {
+    let at = "sources.opt_outs";
+    let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
+    let mut columns = Columns { at, of_people: true, used: BTreeMap::new() };
+    let unit = raw.unit.and_then(|column| columns.unit(column, report));
+    Some(OptOuts { file: file?, unit: unit? })
+}
+
+pub(super) fn promotions(raw: RawPromotions, context: &Context, report: &mut Report<'_>) -> Option<Promotions> {
+    let at = "promotions";
+    let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
+    let mut columns = Columns { at, of_people: false, used: BTreeMap::new() };
+    let id = raw.id.and_then(|column| columns.own(column, "id", report));
+    let title = raw.title.and_then(|column| columns.shared(column, "title", report));
+    report.must(context.groups.is_some(), at, || Rule::PromotionTaxonomy);
+    let by_product = raw.product.is_some();
+    report.must(!by_product || context.products, "promotions.product", || Rule::PromotionProducts);
+    let written = [&raw.product, &raw.category, &raw.group].into_iter().flatten().count();
+    report.must(written == 1, at, || Rule::OneOf { keys: "`product`, `category` and `group`" });
+    let mut targets = [
+        raw.product.and_then(|column| columns.shared(column, "product", report)).map(PromotionTarget::Product),
+        raw.category.and_then(|column| columns.shared(column, "category", report)).map(PromotionTarget::Category),
+        raw.group.and_then(|column| columns.shared(column, "group", report)).map(PromotionTarget::Group),
+    ];
+    let target = targets.iter_mut().find_map(Option::take);
+    let only = raw.only.unwrap_or_default().into_iter();
+    let only = only.filter_map(|(column, value)| Some((columns.shared(column, "only", report)?, plain(value))));
+    let only = only.collect();
+    Some(Promotions { file: file?, id: id?, title, target: target?, only })
+}
+
+fn plain(value: RawText) -> String {
+    match value {
+        RawText::Text(text) => text,
+        RawText::Number(number) => number.to_string(),
+    }
+}
+
+/// The columns of one file as they are named.
+struct Columns {
+    at: &'static str,
+    of_people: bool,
+    /// Column → the role that has it.
+    used: BTreeMap<String, String>,
+}
+
+impl Columns {
+    /// The privacy unit's column: the one place for an identity, which never leaves.
+    fn unit(&mut self, column: String, report: &mut Report<'_>) -> Option<String> {
+        self.named(column, "unit", report)
+    }
+
+    /// A column that has one role only.
+    fn own(&mut self, column: String, role: &str, report: &mut Report<'_>) -> Option<String> {
+        let column = self.shared(column, role, report)?;
+        if let Some(other) = self.used.get(&column) {
+            let broken = Rule::ColumnTwice { column: shown(&column), other: format!("`{other}`") };
+            report.add(&format!("{}.{role}", self.at), broken);
+            return None;
+        }
+        self.used.insert(column.clone(), role.to_owned());
+        Some(column)
+    }
+
+    /// A column that may have another role as well.
+    fn shared(&mut self, column: String, role: &str, report: &mut Report<'_>) -> Option<String> {
+        let column = self.named(column, role, report)?;
+        if let Some(word) = personal_word(&column, self.of_people) {
+            let broken = Rule::PolicyColumn { column: shown(&column), word: word.to_owned() };
+            report.add(&format!("{}.{role}", self.at), broken);
+            return None;
+        }
+        Some(column)
+    }
+
+    fn named(&mut self, column: String, role: &str, report: &mut Report<'_>) -> Option<String> {
+        let fits = report.must(printable(&column), &format!("{}.{role}", self.at), || Rule::Column);
+        if role == "unit" {
+            self.used.insert(column.clone(), role.to_owned());
+        }
+        fits.then_some(column)
+    }
+}
+
+fn file(
+    path: Option<String>,
+    format: Option<RawFormat>,
+    separator: Option<&str>,
+    at: &str,
+    report: &mut Report<'_>,
+) -> Option<File> {
+    let path = path?;
+    let named = report.must(!path.trim().is_empty() && !path.contains('\0'), &format!("{at}.file"), || Rule::Path);
+    if !named {
+        return None;
+    }
+    let Some(format) = format.or_else(|| told_by_name(&path)) else {
+        report.add(&format!("{at}.file"), Rule::Format);
+        return None;
+    };
+    let usual = if path.to_lowercase().contains(".tsv") { '\t' } else { ',' };
+    let only_char = separator.map_or(Some(usual), single);
+    let fits = only_char.is_some() && (separator.is_none() || format == RawFormat::Csv);
+    if !report.must(fits, &format!("{at}.separator"), || Rule::Separator) {
+        return None;
+    }
+    let format = match format {
+        RawFormat::Parquet => Format::Parquet,
+        RawFormat::Csv => Format::Csv { separator: only_char? },
+        RawFormat::Aligned => Format::Aligned,
+    };
+    Some(File { path: PathBuf::from(path), format })
+}
+
+fn single(text: &str) -> Option<char> {
+    let mut chars = text.chars();
+    let first = chars.next().filter(|_| chars.next().is_none())?;
+    let fits = first.is_ascii() && !first.is_ascii_alphanumeric() && !matches!(first, '"' | '\'' | '\n' | '\r' | '\0');
+    fits.then_some(first)
+}
+
+/// The format that a file's name tells.
+pub(in super::super) fn told_by_name(path: &str) -> Option<RawFormat> {
+    let lower = path.to_lowercase();
+    let name = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let parquet = [".parquet", ".pq"].iter().any(|end| lower.ends_with(end));
+    let csv = [".csv", ".tsv", ".txt"].iter().any(|end| name.ends_with(end));
+    if parquet { Some(RawFormat::Parquet) } else { csv.then_some(RawFormat::Csv) }
+}
+
+/// Whether a `strftime` layout tells one day from another: a day written in it reads back.
+fn tells_a_day(layout: &str) -> bool {
+    use chrono::format::{Item, Parsed, StrftimeItems, parse};
+    let items: Vec<Item<'_>> = StrftimeItems::new(layout).collect();
+    if items.iter().any(|item| matches!(item, Item::Error)) {
+        return false;
+    }
+    let Some(noon) = NaiveDate::from_ymd_opt(1998, 12, 31).and_then(|day| day.and_hms_opt(12, 34, 56)) else {
+        return false;
+    };
+    let mut written = String::new();
+    if std::fmt::Write::write_fmt(&mut written, format_args!("{}", noon.and_utc().format_with_items(items.iter())))
+        .is_err()
+    {
+        return false;
+    }
+    let mut parsed = Parsed::new();
+    parse(&mut parsed, &written, items.iter()).is_ok() && parsed.to_naive_date().is_ok_and(|day| day == noon.date())
+}

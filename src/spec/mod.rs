@@ -1,0 +1,105 @@
+//! The TOML a user writes: parse → shape → check → a checked [`Spec`]. Nothing unchecked runs.
+//!
+//! ```text
+//! text ──► toml ──► shape (keys, types) ──► check (rules) ──► Spec ──► to_toml, fingerprint
+//! ```
+//!
+//! All problems are told at once, each with its key, line, rule, remedy and stable code. Nothing
+//! is ever inferred from data: this module opens no file but the spec itself.
+
+mod advice;
+mod check;
+pub mod checked;
+mod init;
+mod pattern;
+mod policy;
+mod raw;
+mod report;
+mod resolved;
+mod rule;
+mod schema;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+pub use checked::*;
+pub use init::scaffold;
+pub(crate) use pattern::normal;
+pub use pattern::{Place, Placer};
+pub use rule::{Problem, Rule, SpecError};
+pub use schema::json_schema;
+
+use raw::RawSpec;
+use report::{Report, line_of};
+
+/// The version of the format that this program reads and writes.
+pub(crate) const VERSION: i64 = 1;
+
+/// A spec is written by hand: a file beyond this many bytes is something else.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Reads and checks the spec at `path`.
+///
+/// # Errors
+/// Every rule that the file breaks; see [`SpecError::problems`].
+pub fn load(path: &Path) -> Result<Spec, SpecError> {
+    read(path).and_then(|text| parse(&text)).map_err(|error| error.in_file(path))
+}
+
+/// Checks a spec given as text.
+///
+/// # Errors
+/// Every rule that the text breaks; see [`SpecError::problems`].
+pub fn parse(text: &str) -> Result<Spec, SpecError> {
+    if text.starts_with("version https://git-lfs") {
+        return Err(SpecError::whole(Rule::LfsPointer));
+    }
+    let tree = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
+    let table = text.parse::<toml::Table>().map_err(|error| syntax(text, &error))?;
+    let mut report = Report::new(text, tree.get_ref());
+    let table = shape::check(table, &mut report);
+    // What is left has the schema's shape, so reading it cannot fail.
+    let spec = table.try_into::<RawSpec>().ok().and_then(|raw| check::check(raw, &mut report));
+    let problems = report.into_problems();
+    match spec {
+        Some(spec) if problems.is_empty() => Ok(spec),
+        _ => Err(SpecError::new(problems)),
+    }
+}
+
+fn read(path: &Path) -> Result<String, SpecError> {
+    let unreadable = |error: &std::io::Error| {
+        SpecError::whole(match error.kind() {
+            std::io::ErrorKind::NotFound => Rule::FileMissing,
+            std::io::ErrorKind::InvalidData => Rule::FileNotText,
+            _ => Rule::FileUnreadable,
+        })
+    };
+    // Read no more than a spec can have, whatever the path leads to.
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
+    let size = file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|error| unreadable(&error))?;
+    if size as u64 > MAX_BYTES { Err(SpecError::whole(Rule::FileNotText)) } else { Ok(text) }
+}
+
+/// A syntax error, without the line itself: if the file is data after all, that would be a row.
+fn syntax(text: &str, error: &toml::de::Error) -> SpecError {
+    let line = error.span().map(|span| line_of(text, span.start));
+    let reason = rule::shown(error.message().lines().next().unwrap_or_default());
+    SpecError::new(vec![Problem { path: String::new(), line, rule: Rule::Syntax { reason } }])
+}
+
+impl Spec {
+    /// Where `file`, written in this spec, lies: itself when absolute, else below `base` (the
+    /// spec's folder, or `--data DIR`).
+    #[must_use]
+    #[allow(clippy::unused_self, reason = "reads as what it is: a path of this spec")]
+    pub fn resolve(&self, file: &Path, base: &Path) -> PathBuf {
+        base.join(file)
+    }
+}

@@ -1,0 +1,304 @@
+//! The rules a spec can break, and how a broken one is told.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Writes [`Rule`] as a table: name and fields = code, the rule, the remedy.
+macro_rules! rules {
+    ($( $(#[$doc:meta])* $name:ident $({ $($field:ident : $ty:ty),* })? = $code:literal, $says:literal, $remedy:literal; )*) => {
+        /// One variant a rule; its fields are what was written, cut short and escaped.
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        #[non_exhaustive]
+        #[allow(missing_docs, reason = "the fields are the blanks in the sentence above them")]
+        pub enum Rule {
+            $( $(#[$doc])* #[error($says)] $name $({ $($field: $ty),* })?, )*
+        }
+
+        impl Rule {
+            /// Stable code of the rule: it outlives the wording.
+            #[must_use]
+            pub fn code(&self) -> &'static str {
+                match self { $( Self::$name { .. } => $code, )* }
+            }
+
+            /// What to write instead.
+            #[must_use]
+            #[allow(unused_variables, reason = "not every remedy repeats what was written")]
+            pub fn remedy(&self) -> String {
+                match self { $( Self::$name $({ $($field),* })? => format!($remedy), )* }
+            }
+        }
+    };
+}
+
+rules! {
+    // The file.
+    /// No such file.
+    FileMissing = "spec.file-missing", "there is no such file", "check the path, or write a first spec with `tactful init`";
+    /// A directory, no permission, or a failing disk.
+    FileUnreadable = "spec.file-unreadable", "the file cannot be read", "check that it is a file and that you may read it";
+    /// Not text.
+    FileNotText = "spec.file-not-text", "this is not a text file", "name the spec (TOML), not the data";
+    /// A Git LFS pointer in place of the file.
+    LfsPointer = "spec.lfs-pointer", "this is a Git LFS pointer, not the file it stands for", "fetch the file with `git lfs pull`";
+    /// Not TOML.
+    Syntax { reason: String } = "spec.syntax", "this is not valid TOML: {reason}", "mend the line";
+
+    // The shape.
+    /// A key that does not exist.
+    UnknownKey { key: String, table: String, hint: String } = "spec.unknown-key", "unknown key `{key}` in {table}", "{hint}";
+    /// A value that does not exist.
+    UnknownValue { value: String, hint: String } = "spec.unknown-value", "unknown value `{value}`", "{hint}";
+    /// A number where a text is wanted, and the like.
+    WrongType { found: &'static str, wanted: String } = "spec.wrong-type", "this is {found}", "write {wanted}";
+    /// A key that must be written.
+    Missing { key: String, meaning: String } = "spec.missing-key", "`{key}` is missing", "write it: {meaning}";
+    /// Several keys of which exactly one must be written.
+    OneOf { keys: &'static str } = "spec.exactly-one", "exactly one of {keys} must be written", "keep one of them";
+
+    // Names, dates, texts.
+    /// Another version of the format.
+    Version { version: i64 } = "spec.version", "this program does not know version {version} of the spec", "write version = 1";
+    /// Not a population's name.
+    Population = "spec.population", "a population is 3 to 64 lower-case letters, digits and dashes, and starts with a letter or digit", "choose a name such as \"shop-customers\" and keep it: it is the ledger's key";
+    /// A name that is blank, overlong or holds control characters.
+    Text = "spec.text", "a name must have 1 to 120 printable characters", "write a name";
+    /// A guess below one.
+    ExpectedCustomers = "spec.expected-customers", "a guess of the number of customers must be a whole number above 0", "write a public guess, or leave the key out";
+    /// Not a day.
+    Date = "spec.date", "this is not a day", "write a day such as 2025-01-31";
+    /// The window ends before it starts.
+    WindowOrder = "spec.window-order", "the window must start before it ends", "`start` is the first day in, `end` the first day out";
+    /// The window is too short.
+    WindowShort { days: i64 } = "spec.window-short", "a window of {days} days is shorter than 28", "choose a window of at least four weeks: nothing finer is computed";
+
+    // Files and columns.
+    /// A blank path.
+    Path = "spec.path", "a file needs a path", "write a path, relative to the spec's folder or to --data DIR";
+    /// A file name that does not tell its format.
+    Format = "spec.format", "the file's name does not tell its format", "add format = \"parquet\", \"csv\" or \"aligned\"";
+    /// An impossible separator, or one for a file that has none.
+    Separator = "spec.separator", "a separator is one ASCII character other than a letter, digit, quote or line end, and only for csv", "write separator = \";\", or leave the key out";
+    /// A blank or unprintable column name.
+    Column = "spec.column", "a column name must have 1 to 120 printable characters", "write the name of a column";
+    /// One column in two roles.
+    ColumnTwice { column: String, other: String } = "spec.column-twice", "the column `{column}` is already used as {other}", "name another column, or leave this key out";
+    /// A date layout that cannot tell a day.
+    DateFormat = "spec.date-format", "this layout does not tell year, month and day", "write a strftime layout such as \"%Y%m%d\" or \"%d.%m.%Y %H:%M\"";
+    /// Two sources of categories.
+    CategoryTwice = "spec.category-source", "categories come from a column of the transactions or from a products file, not both", "leave out `category`, or [sources.products]";
+    /// A taxonomy without categories.
+    CategoryMissing = "spec.category-missing", "a taxonomy needs categories, and no source has any", "add `category` to [sources.transactions], or [sources.products]";
+    /// A products file that cannot be joined.
+    ProductMissing = "spec.product-missing", "a products file is joined by product, and the transactions name no product column", "add `product` to [sources.transactions]";
+
+    // Contract.
+    /// An unbelievable largest amount.
+    AmountMax = "spec.amount-max", "the largest believable amount of a line must be a number above 0 and at most 1e9", "write such a number in currency units";
+    /// Not a share.
+    RefuseAbove = "spec.refuse-above", "a share must be a number from 0 to 1", "write a share such as 0.1";
+
+    // Taxonomy.
+    /// No groups.
+    GroupsEmpty = "spec.groups-empty", "a taxonomy needs between 1 and 127 groups", "add [[taxonomy.groups]], or leave [taxonomy] out";
+    /// Not a group key.
+    GroupKey = "spec.group-key", "a group's key is 1 to 40 lower-case letters, digits and underscores, and starts with a letter", "write a key such as \"fresh_fruit\"";
+    /// Two groups of one key.
+    GroupTwice { key: String } = "spec.group-twice", "there are two groups `{key}`", "give one of them another key";
+    /// A group without categories.
+    GroupEmpty = "spec.group-empty", "a group needs at least one category", "list its categories, or leave the group out";
+    /// A useless pattern.
+    Pattern { pattern: String } = "spec.pattern", "`{pattern}` is no category or pattern", "write 1 to 120 printable characters; a pattern needs two besides its `*`";
+    /// A category listed twice.
+    PatternTwice { pattern: String, first: String } = "spec.category-twice", "`{pattern}` is already listed in {first}", "list each category once";
+    /// A category that is denied and used.
+    Denied { category: String, pattern: String, list: &'static str } = "spec.category-denied", "`{category}` is in a group and also {list} (by `{pattern}`)", "take it out of the group: what is {list} shapes nothing";
+
+    // Features.
+    /// No features, or too many.
+    FeatureCount { count: usize } = "spec.feature-count", "{count} features are not between 1 and 127", "keep 4 to 24: each takes its part of the noise";
+    /// Two features of one key.
+    FeatureTwice { key: String } = "spec.feature-twice", "there are two features `{key}`", "leave one of them out";
+    /// A kind of feature that is made per group.
+    FeatureGroups { kind: &'static str } = "spec.feature-groups", "a feature of kind {kind} needs groups", "write groups = \"all\" or groups = [\"...\"]";
+    /// A kind of feature that knows no groups.
+    FeatureNoGroups { kind: &'static str } = "spec.feature-no-groups", "a feature of kind {kind} has no groups", "leave `groups` out";
+    /// A group that does not exist.
+    FeatureGroupUnknown { group: String, hint: String } = "spec.feature-group-unknown", "no group has the key `{group}`", "{hint}";
+    /// A kind that needs a taxonomy.
+    FeatureTaxonomy { kind: &'static str } = "spec.feature-needs-taxonomy", "a feature of kind {kind} needs a taxonomy", "add [taxonomy] with its groups, or leave the feature out";
+    /// A kind that needs discounts.
+    FeatureDiscounts = "spec.feature-needs-discounts", "a discount share needs discount columns", "add `discounts` to [sources.transactions], or leave the feature out";
+    /// A kind that needs baskets.
+    FeatureBasket = "spec.feature-needs-basket", "a basket size needs a basket column", "add `basket` to [sources.transactions], or leave the feature out";
+    /// Bounds that are none.
+    Bounds = "spec.bounds", "bounds must be numbers, the lower below the upper, neither beyond 1e12", "write public bounds that you know without the data";
+    /// Bounds outside of what the feature can be.
+    BoundsRange { kind: &'static str, range: &'static str } = "spec.bounds-range", "a feature of kind {kind} lies {range}", "choose bounds inside that range";
+    /// A logarithm of a negative number.
+    LogNegative = "spec.log-negative", "a log scale needs a lower bound of at least 0", "write lower = 0";
+    /// A logarithm of yes and no.
+    LogIncidence = "spec.log-incidence", "an incidence is 0 or 1: it has no log scale and no other bounds", "leave out `scale`, `lower` and `upper`";
+    /// Not a weight.
+    Weight = "spec.weight", "a weight must be above 0 and at most 1", "write a weight such as 0.5, or leave the key out for 1";
+    /// One label for several features.
+    FeatureLabel = "spec.feature-label", "one label cannot name several features", "leave `label` out: each group has its own";
+
+    // Segments and privacy.
+    /// Too few or too many clusters.
+    SegmentNumber { number: i64 } = "spec.segment-number", "{number} segments are not between 1 and 64", "choose a number; 4 to 12 are usual";
+    /// k too low.
+    FloorTooLow { floor: i64 } = "spec.floor-too-low", "a floor of {floor} is below 20", "write 20 or more; 50 is the default";
+    /// k beyond reason.
+    FloorTooHigh { floor: i64 } = "spec.floor-too-high", "a floor of {floor} is above one million", "write a floor that a segment can reach";
+    /// Not an epsilon.
+    Epsilon = "spec.epsilon", "epsilon must be a finite number above 0 and at most 20", "write epsilon = 1.0 or less; there is no value that means \"off\"";
+    /// Not a delta.
+    Delta = "spec.delta", "delta must be a finite number above 0 and at most 0.001", "write a delta well below 1 / (number of customers), such as 1e-6";
+    /// A year that cannot pay for one release.
+    YearBelowRelease { what: &'static str } = "spec.year-below-release", "a year's {what} is below that of one release", "write at least the release's {what}";
+
+    // Promotions.
+    /// A target that needs a taxonomy.
+    PromotionTaxonomy = "spec.promotions-need-taxonomy", "promotions are matched by category group, and there is no taxonomy", "add [taxonomy], or leave [promotions] out";
+    /// A product target without a catalogue.
+    PromotionProducts = "spec.promotions-need-products", "a promotion of products needs a products file", "add [sources.products], or name a `category` or `group` column";
+
+    // Policy.
+    /// Data of others.
+    PolicyOrigin { origin: String } = "policy.origin", "data of origin `{origin}` is not accepted", "use the shop's own purchases (first_party) or simulated ones: people did not give that data for this";
+    /// A column about the person.
+    PolicyColumn { column: String, word: String } = "policy.column", "the column `{column}` looks like identity or data from outside the shop (`{word}`)", "leave it out: segments are made of purchases alone";
+
+    /// A gap in the rules above; never seen.
+    Incomplete = "spec.incomplete", "the spec is incomplete", "compare it with models/spec.schema.json";
+}
+
+/// A broken rule and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Key path such as `features[2].upper`, counted from 0; empty for the whole file.
+    pub path: String,
+    /// Line in the file, counted from 1, when it is known.
+    pub line: Option<usize>,
+    /// The rule.
+    pub rule: Rule,
+}
+
+impl Problem {
+    /// Whether the rule is a matter of policy: rewording the spec does not help.
+    #[must_use]
+    pub fn is_policy(&self) -> bool {
+        self.rule.code().starts_with("policy.")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        write!(f, "{}; {} [{}]", self.rule, self.rule.remedy(), self.rule.code())
+    }
+}
+
+/// Why a spec was refused: every rule it breaks, in the order of the file.
+///
+/// Its text holds what a person wrote in the spec, cut short and escaped, and nothing from data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecError {
+    file: Option<PathBuf>,
+    problems: Vec<Problem>,
+}
+
+impl SpecError {
+    /// An error of at least one problem.
+    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
+        if problems.is_empty() {
+            problems.push(Problem { path: String::new(), line: None, rule: Rule::Incomplete });
+        }
+        problems.sort_by_key(|problem| problem.line.unwrap_or(0));
+        Self { file: None, problems }
+    }
+
+    /// The whole file breaks `rule`.
+    pub(super) fn whole(rule: Rule) -> Self {
+        Self::new(vec![Problem { path: String::new(), line: None, rule }])
+    }
+
+    /// Says which file it is about.
+    #[must_use]
+    pub(super) fn in_file(mut self, file: &std::path::Path) -> Self {
+        self.file = Some(file.to_owned());
+        self
+    }
+
+    /// Every broken rule.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Code of the gravest problem: a policy refusal if there is one, else the first.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        let gravest = self.problems.iter().find(|problem| problem.is_policy());
+        gravest.or(self.problems.first()).map_or("spec.incomplete", |problem| problem.rule.code())
+    }
+
+    /// Whether any rule of policy is broken.
+    #[must_use]
+    pub fn is_policy(&self) -> bool {
+        self.problems.iter().any(Problem::is_policy)
+    }
+}
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.problems.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            if let Some(file) = &self.file {
+                write!(f, "{}: ", shown(&file.display().to_string()))?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SpecError {}
+
+/// `text` as it may be shown in a line: escaped, and cut after 80 characters.
+pub(super) fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(80).flat_map(show_char).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+fn show_char(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
+}
+
+/// "did you mean" for the nearest of `known`, else the list of what is known.
+pub(super) fn hint<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(written, known.iter().copied()) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+/// The word of `known` that was most likely meant.
+pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |word| (strsim::normalized_damerau_levenshtein(written, word), word);
+    let near = known.into_iter().map(likeness).filter(|&(likeness, _)| likeness >= 0.6);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, word)| word)
+}
