@@ -3,8 +3,20 @@
 //! | module | what | side of the wall |
 //! |---|---|---|
 //! | [`spec`] | the TOML a user writes: parsed, checked, a type | public |
+//! | [`source`] | Parquet and text files | raw |
+//! | [`contract`] | what a line must be, what happens if it is not, categories | raw |
+//! | [`consent`] | who opted out | raw |
+//! | [`feature`] | one bounded row per customer | raw → `tactful_kernel::BoundedFeatures` |
+//! | [`promotion`] | what fits a segment and what does not | noised |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod consent;
+pub mod contract;
+pub mod feature;
+pub mod promotion;
+pub mod source;
 pub mod spec;
 
+#[cfg(test)]
+mod testing;

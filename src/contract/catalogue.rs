@@ -1,0 +1,182 @@
+//! The public product catalogue as a map from product to class.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use polars::prelude::*;
+
+use super::parse::{KeyKind, key};
+use super::taxonomy::{Class, Classifier, exact_names, normal};
+use crate::source::error::nearest;
+use crate::source::{ColumnType, RawError, Shape, guard};
+use crate::spec::{Products, Taxonomy};
+
+pub(crate) const IDS: &[ColumnType] = &[ColumnType::Integer, ColumnType::Number, ColumnType::Text];
+pub(crate) const ID_REMEDY: &str = "an id must be text or a number";
+pub(crate) const CATEGORIES: &[ColumnType] = &[ColumnType::Text, ColumnType::Integer];
+pub(crate) const CATEGORY_REMEDY: &str = "a category must be text";
+
+/// Product to class. Public: the catalogue is the shop's, not the customers'.
+///
+/// A product that stands in the file more than once has the first class in the order sensitive,
+/// excluded, groups in the spec's order: a doubt is settled for the customer.
+#[derive(Clone)]
+pub(crate) enum ProductMap {
+    Integer(Arc<PlHashMap<i64, Class>>),
+    Text(Arc<PlHashMap<String, Class>>),
+}
+
+impl ProductMap {
+    pub(crate) fn kind(&self) -> KeyKind {
+        match self {
+            Self::Integer(_) => KeyKind::Integer,
+            Self::Text(_) => KeyKind::Text,
+        }
+    }
+
+    /// A column of product keys (of [`ProductMap::kind`]) as class codes; never null.
+    pub(crate) fn class(&self, product_key: Expr) -> Expr {
+        let map = self.clone();
+        product_key.map(
+            move |c| {
+                let code = |class: Option<&Class>| class.copied().unwrap_or(Class::Unknown).code();
+                let codes: Vec<u16> = match &map {
+                    Self::Integer(map) => c.i64()?.iter().map(|id| code(id.and_then(|id| map.get(&id)))).collect(),
+                    Self::Text(map) => c.str()?.iter().map(|id| code(id.and_then(|id| map.get(id)))).collect(),
+                };
+                Ok(UInt16Chunked::from_vec(c.name().clone(), codes).into_column())
+            },
+            |_, field| Ok(Field::new(field.name.clone(), DataType::UInt16)),
+        )
+    }
+
+    /// The class of one product key in its text form.
+    pub(crate) fn look_up(&self, id: &str) -> Class {
+        let class = match self {
+            Self::Integer(map) => id.parse().ok().and_then(|id: i64| map.get(&id)),
+            Self::Text(map) => map.get(id),
+        };
+        class.copied().unwrap_or(Class::Unknown)
+    }
+
+    /// How many products there are of each class.
+    pub(crate) fn counts(&self) -> HashMap<Class, usize> {
+        let mut counts = HashMap::new();
+        let mut add = |class: &Class| *counts.entry(*class).or_default() += 1;
+        match self {
+            Self::Integer(map) => map.values().for_each(&mut add),
+            Self::Text(map) => map.values().for_each(&mut add),
+        }
+        counts
+    }
+}
+
+/// The products file, seen structurally.
+pub(crate) struct Catalogue<'a> {
+    shape: Shape,
+    products: &'a Products,
+}
+
+impl<'a> Catalogue<'a> {
+    /// Checks the file and its two columns.
+    pub(crate) fn inspect(products: &'a Products, base: &Path) -> Result<Self, RawError> {
+        let shape = Shape::inspect(&products.file, base)?;
+        shape.typed(&products.product, "product id", IDS, ID_REMEDY)?;
+        shape.typed(&products.category, "category", CATEGORIES, CATEGORY_REMEDY)?;
+        Ok(Self { shape, products })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.shape.name
+    }
+
+    /// Reads and classifies all products, to be looked up from a column of type `other`; that the
+    /// taxonomy names no category that is not there.
+    pub(crate) fn load(&self, taxonomy: &Taxonomy, other: &DataType) -> Result<ProductMap, RawError> {
+        let dtype = self.shape.dtype(&self.products.product, "product id")?;
+        let kind = KeyKind::common(dtype, other);
+        let category = Expr::Column(self.products.category.as_str().into()).cast(DataType::String);
+        let plan = self.shape.public()?.select([
+            key(Expr::Column(self.products.product.as_str().into()), dtype, kind).alias("product"),
+            category.alias("category"),
+        ]);
+        let frame = guard::collect(plan, Engine::Streaming).map_err(|_| self.shape.failure())?;
+        let categories = text(&frame, "category")?;
+        self.check_names(taxonomy, categories)?;
+        let classes = classes(taxonomy, categories);
+        let internal = |_| RawError::Internal { stage: "reading products" };
+        Ok(match kind {
+            KeyKind::Integer => {
+                let ids = frame.column("product").and_then(|c| c.i64()).map_err(internal)?;
+                ProductMap::Integer(Arc::new(strictest(ids.iter().zip(classes))))
+            }
+            KeyKind::Text => {
+                let ids = frame.column("product").and_then(|c| c.str()).map_err(internal)?;
+                ProductMap::Text(Arc::new(strictest(ids.iter().map(|id| id.map(str::to_owned)).zip(classes))))
+            }
+        })
+    }
+
+    /// A name that matches nothing is a mistake, and a mistake in a sensitive name would expose it.
+    fn check_names(&self, taxonomy: &Taxonomy, categories: &StringChunked) -> Result<(), RawError> {
+        let written: HashSet<&str> = categories.iter().flatten().map(str::trim).filter(|c| !c.is_empty()).collect();
+        let known: HashSet<String> = written.iter().map(|category| normal(category)).collect();
+        match exact_names(taxonomy).find(|name| !known.contains(&normal(name))) {
+            None => Ok(()),
+            Some(name) => Err(RawError::UnknownCategory {
+                file: self.shape.name.clone(),
+                category: name.to_owned(),
+                nearest: nearest(name, written),
+            }),
+        }
+    }
+}
+
+/// The class of every row, each distinct category being matched once.
+fn classes<'a>(taxonomy: &Taxonomy, categories: &'a StringChunked) -> impl Iterator<Item = Class> + 'a {
+    let classifier = Classifier::new(taxonomy);
+    let mut seen: HashMap<&str, Class> = HashMap::new();
+    categories.iter().map(move |category| match category {
+        None => Class::Unknown,
+        Some(category) => *seen.entry(category).or_insert_with(|| classifier.classify(category)),
+    })
+}
+
+fn strictest<K: std::hash::Hash + Eq>(rows: impl Iterator<Item = (Option<K>, Class)>) -> PlHashMap<K, Class> {
+    // Every line looks its product up: the frame library's hash is faster than the standard one.
+    let mut map = PlHashMap::new();
+    for (id, class) in rows {
+        if let Some(id) = id {
+            map.entry(id).and_modify(|known: &mut Class| *known = class.min(*known)).or_insert(class);
+        }
+    }
+    map
+}
+
+/// A text column of a collected frame.
+pub(crate) fn text<'f>(frame: &'f DataFrame, column: &str) -> Result<&'f StringChunked, RawError> {
+    frame.column(column).and_then(|c| c.str()).map_err(|_| RawError::Internal { stage: "reading a text column" })
+}
+
+/// A category column of the transactions themselves as class codes; never null.
+pub(crate) fn class_of_category(category: Expr, taxonomy: &Taxonomy) -> Expr {
+    let classifier = Classifier::new(taxonomy);
+    category.cast(DataType::String).map(
+        move |c| {
+            // One look-up a batch for each distinct text; patterns are slow.
+            let mut seen: PlHashMap<&str, u16> = PlHashMap::new();
+            let codes: Vec<u16> = c
+                .str()?
+                .iter()
+                .map(|category| {
+                    category.map_or(Class::Unknown.code(), |category| {
+                        *seen.entry(category).or_insert_with(|| classifier.classify(category).code())
+                    })
+                })
+                .collect();
+            Ok(UInt16Chunked::from_vec(c.name().clone(), codes).into_column())
+        },
+        |_, field| Ok(Field::new(field.name.clone(), DataType::UInt16)),
+    )
+}

@@ -1,0 +1,74 @@
+//! Everything that can be checked without a private row.
+
+use std::path::Path;
+
+use super::{classes, lattice};
+use crate::consent::OptOutFile;
+use crate::contract::catalogue::Catalogue;
+use crate::contract::taxonomy::Class;
+use crate::contract::{Classes, Mapping};
+use crate::source::{RawError, Shape};
+use crate::spec::Spec;
+
+/// What a check found; all of it public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReport {
+    /// The files of the raw side, all sound.
+    pub files: Vec<CheckedFile>,
+    /// Groups, and how many products of the public catalogue are in each. Empty when categories come
+    /// from the transactions, whose categories are not looked at.
+    pub groups: Vec<GroupCoverage>,
+    /// Products of the catalogue in no group: lines with them will be dropped and flagged.
+    pub unknown_products: usize,
+    /// Products of the catalogue that are sensitive or excluded: lines with them leave no trace.
+    pub barred_products: usize,
+}
+
+/// A file that was found sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedFile {
+    /// What the spec uses it for: "transactions", "products", "opt-outs".
+    pub role: &'static str,
+    /// Its path, printable.
+    pub path: String,
+}
+
+/// How much of the catalogue a group covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupCoverage {
+    /// The group's key.
+    pub key: String,
+    /// Products of the catalogue in it.
+    pub products: usize,
+}
+
+/// Checks everything structural: files, layouts, columns, types, the lattice, the taxonomy against
+/// the public catalogue. Reads no private row: of a private file the schema, the magic bytes and
+/// whether there is a row at all.
+///
+/// # Errors
+/// As [`super::bounded`], apart from what only reading to the end can tell.
+pub fn check(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
+    lattice(spec)?;
+    let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
+    let mapping = Mapping::find(&shape, spec)?;
+    let mut files = vec![CheckedFile { role: "transactions", path: shape.name.clone() }];
+    if let Some(products) = &spec.sources.products {
+        files.push(CheckedFile { role: "products", path: Catalogue::inspect(products, base)?.name().to_owned() });
+    }
+    if let Some(opt_outs) = &spec.sources.opt_outs {
+        files.push(CheckedFile { role: "opt-outs", path: OptOutFile::inspect(opt_outs, base)?.name().to_owned() });
+    }
+    let mut report = CheckReport { files, groups: Vec::new(), unknown_products: 0, barred_products: 0 };
+    if let (Classes::Product(map), Some(taxonomy)) = (classes(spec, &mapping, base)?, &spec.taxonomy) {
+        let counts = map.counts();
+        let count = |class| counts.get(&class).copied().unwrap_or(0);
+        report.groups = (0_u16..)
+            .zip(&taxonomy.groups)
+            .map(|(index, group)| GroupCoverage { key: group.key.clone(), products: count(Class::Group(index)) })
+            .collect();
+        report.unknown_products = count(Class::Unknown);
+        report.barred_products = count(Class::Sensitive) + count(Class::Excluded);
+    }
+    Ok(report)
+}

@@ -1,0 +1,182 @@
+//! Features: from lines to one bounded row per customer.
+//!
+//! Raw side, and its end: what leaves is [`BoundedFeatures`], which only measurements can read.
+
+mod account;
+mod aggregate;
+mod check;
+
+use std::path::Path;
+
+use polars::prelude::DataFrame;
+use tactful_kernel::lattice::{Column, LatticeError, Spread};
+use tactful_kernel::{BoundedFeatures, Lattice, Raw};
+
+use crate::consent::OptOutFile;
+use crate::contract::catalogue::Catalogue;
+use crate::contract::{Classes, Mapping, RULES};
+use crate::source::{RawError, Shape};
+use crate::spec::{FeatureKind, Origin, Scale, Spec};
+pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
+
+/// What [`bounded`] is doing, for a progress display. Says nothing of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Looking at the files' structure.
+    Inspecting,
+    /// Reading the public catalogue.
+    Catalogue,
+    /// Reading transactions and adding them up; the long one.
+    Aggregating,
+    /// Putting customers on the lattice.
+    Bounding,
+}
+
+/// The public lattice of a spec's features: one column a feature, in order. Reads no data.
+///
+/// # Errors
+/// What [`Column::new`] and [`Lattice::new`] refuse; a checked spec gives none.
+pub fn lattice(spec: &Spec) -> Result<Lattice, LatticeError> {
+    let column = |feature: &crate::spec::Feature| {
+        let step = match feature.kind {
+            FeatureKind::SpendShare(_) | FeatureKind::DiscountShare => 0.01,
+            _ => 1.0,
+        };
+        let spread = match feature.scale {
+            Scale::Linear => Spread::Linear,
+            Scale::Log => Spread::Log { step },
+        };
+        Column::new(feature.lower, feature.upper, spread, feature.weight)
+    };
+    Lattice::new(spec.features.iter().map(column).collect::<Result<_, _>>()?)
+}
+
+/// Reads everything and gives one bounded row per customer: the whole raw side of a run.
+///
+/// `base` is where relative paths start. `groups` of the result are the taxonomy's groups in order
+/// (none without a taxonomy), `flags` are [`RULES`]. A customer none of whose lines is a purchase in the
+/// window is pushed as unusable when one of their lines broke a rule, and is not there at all otherwise.
+///
+/// # Errors
+/// Every code of [`RawError`]. None depends on the value of a single row, apart from
+/// `data.unreadable` and `data.not-text` for a file that is damaged behind its head.
+pub fn bounded(spec: &Spec, base: &Path, progress: &dyn Fn(Stage)) -> Result<BoundedFeatures, RawError> {
+    let lattice = lattice(spec)?;
+    let accounts = accounts(spec, base, progress)?;
+    progress(Stage::Bounding);
+    fill(spec, lattice, accounts)
+}
+
+/// One row of sums per customer.
+fn accounts(spec: &Spec, base: &Path, progress: &dyn Fn(Stage)) -> Result<Raw<DataFrame>, RawError> {
+    progress(Stage::Inspecting);
+    let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
+    let mapping = Mapping::find(&shape, spec)?;
+    let opt_outs = spec.sources.opt_outs.as_ref().map(|file| OptOutFile::inspect(file, base)).transpose()?;
+    progress(Stage::Catalogue);
+    let classes = classes(spec, &mapping, base)?;
+    progress(Stage::Aggregating);
+    let rows = match opt_outs {
+        None => shape.private()?.map_sealed(|rows| (rows, None)),
+        Some(file) => shape.private()?.zip_sealed(file.open()?).map_sealed(|(rows, list)| (rows, Some(list))),
+    };
+    rows.try_map_sealed(|(rows, opted_out)| {
+        let rows = mapping.select(rows, spec, aggregate::needs(spec));
+        let rows = match opted_out {
+            None => rows,
+            Some(list) => list.remove_from(rows, &mapping.unit),
+        };
+        // The library's error says which cell; ours says which file.
+        aggregate::accounts(rows, spec, &mapping, &classes).map_err(|_| shape.failure())
+    })
+}
+
+/// The rows on the lattice.
+fn fill(spec: &Spec, lattice: Lattice, accounts: Raw<DataFrame>) -> Result<BoundedFeatures, RawError> {
+    let groups = group_count(spec);
+    BoundedFeatures::build(lattice, groups, RULES.len(), accounts, |frame, rows| {
+        rows.reserve(frame.height());
+        account::read(&frame, spec, |account| {
+            let flags = (0..RULES.len()).map(|rule| account.flags >> rule & 1 == 1);
+            if account.purchases == 0 {
+                rows.push_unusable(flags);
+            } else {
+                rows.push(&account.values(spec), (0..groups).map(|group| account.bought(group)), flags);
+            }
+        })
+    })
+}
+
+/// A row that left the wall, for simulated populations and tests of this crate alone.
+pub(crate) struct ExactRow {
+    /// The customer's number, where customers are numbered.
+    pub unit: Option<i64>,
+    /// Lattice steps, one a feature.
+    pub steps: Vec<f64>,
+    /// Whether each group was bought.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests of usefulness compare lifts"))]
+    pub bought: Vec<bool>,
+}
+
+/// The rows of a **simulated** population: what a demo needs to compare segments with what was planted.
+/// For a first-party population it refuses.
+///
+/// # Errors
+/// As [`bounded`]; [`RawError::NotSimulated`].
+pub(crate) fn simulated_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
+    if spec.origin != Origin::Simulated {
+        return Err(RawError::NotSimulated);
+    }
+    open_rows(spec, base)
+}
+
+/// The rows of any population, for tests of this crate.
+#[cfg(test)]
+pub(crate) fn exact_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
+    open_rows(spec, base)
+}
+
+fn open_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
+    let lattice = lattice(spec)?;
+    let groups = group_count(spec);
+    let mut rows = Vec::new();
+    let _ = accounts(spec, base, &|_| ())?.try_map_sealed(|frame| {
+        let mut units = account::units(&frame).into_iter();
+        account::read(&frame, spec, |account| {
+            let unit = units.next().flatten();
+            if account.purchases > 0 {
+                let values = account.values(spec);
+                let steps = lattice.columns().iter().zip(values).map(|(c, v)| f64::from(c.quantise(v))).collect();
+                rows.push(ExactRow { unit, steps, bought: (0..groups).map(|group| account.bought(group)).collect() });
+            }
+        })
+    })?;
+    Ok(rows)
+}
+
+/// Where a line's category comes from; loads the catalogue when it is from there.
+fn classes(spec: &Spec, mapping: &Mapping, base: &Path) -> Result<Classes, RawError> {
+    let Some(taxonomy) = &spec.taxonomy else {
+        return Ok(Classes::None);
+    };
+    if mapping.category.is_some() {
+        return Ok(Classes::Category);
+    }
+    match (&spec.sources.products, &mapping.product) {
+        (Some(products), Some(dtype)) => {
+            Catalogue::inspect(products, base)?.load(taxonomy, dtype).map(Classes::Product)
+        }
+        _ => Err(RawError::NoCategory),
+    }
+}
+
+fn group_count(spec: &Spec) -> usize {
+    spec.taxonomy.as_ref().map_or(0, |taxonomy| taxonomy.groups.len())
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod real;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! The promotions file, as weights on category groups.
+//!
+//! Public: promotions and products are reference data of the shop. Nothing private is read here.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use polars::prelude::*;
+
+use crate::contract::catalogue::{CATEGORIES, CATEGORY_REMEDY, Catalogue, ID_REMEDY, IDS, ProductMap, text};
+use crate::contract::parse::{KeyKind, canonical, key};
+use crate::contract::taxonomy::{Class, Classifier, normal};
+use crate::source::{ColumnType, RawError, Shape, guard};
+use crate::spec::{PromotionTarget, Promotions, Spec, Taxonomy};
+
+const COMPARABLE: &[ColumnType] =
+    &[ColumnType::Integer, ColumnType::Number, ColumnType::Text, ColumnType::Boolean, ColumnType::Date];
+
+/// A promotion and what it is for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Promotion {
+    /// Its id, as in the file.
+    pub id: String,
+    /// Its title; the id when the file has none.
+    pub title: String,
+    /// What it is for.
+    pub targets: Targets,
+}
+
+/// What a promotion is for, as shares of its distinct targets (products, categories or groups). The
+/// shares of groups, `sensitive`, `excluded` and `unknown` add up to 1; all are 0 when the file names no
+/// target.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Targets {
+    /// Distinct targets the file names.
+    pub count: usize,
+    /// Index into `taxonomy.groups`, and share above 0; in the taxonomy's order.
+    pub groups: Vec<(usize, f64)>,
+    /// Share of targets in sensitive categories.
+    pub sensitive: f64,
+    /// Share of targets in excluded categories.
+    pub excluded: f64,
+    /// Share of targets in no group, or not in the catalogue.
+    pub unknown: f64,
+}
+
+impl Targets {
+    /// Whether any target is in a group of the taxonomy: without one nothing can be matched.
+    #[must_use]
+    pub fn names_a_group(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    fn of(classes: &[Class]) -> Self {
+        let total = classes.len() as f64;
+        let share = |class| classes.iter().filter(|&&c| c == class).count() as f64 / total;
+        let mut groups: Vec<u16> = classes
+            .iter()
+            .filter_map(|class| match class {
+                Class::Group(group) => Some(*group),
+                _ => None,
+            })
+            .collect();
+        groups.sort_unstable();
+        groups.dedup();
+        if classes.is_empty() {
+            return Self::default();
+        }
+        Self {
+            count: classes.len(),
+            groups: groups.into_iter().map(|group| (usize::from(group), share(Class::Group(group)))).collect(),
+            sensitive: share(Class::Sensitive),
+            excluded: share(Class::Excluded),
+            unknown: share(Class::Unknown),
+        }
+    }
+}
+
+/// Loads the promotions of a spec, in the order of the file; none when the spec names no file.
+///
+/// Rows without an id are left out, equal rows count once. Promotions that name no known category are
+/// kept with that fact ([`Targets::names_a_group`]), for the caller to list as unmatched.
+///
+/// # Errors
+/// Every structural `data.*` code; `data.promotions-empty` when the filters leave nothing;
+/// `data.promotions-unknown-category` when no promotion at all is for anything the taxonomy knows.
+pub fn load(spec: &Spec, base: &Path) -> Result<Vec<Promotion>, RawError> {
+    let Some(promotions) = &spec.promotions else {
+        return Ok(Vec::new());
+    };
+    let shape = inspect(promotions, base)?;
+    let rows = rows(promotions, &shape)?;
+    if rows.is_empty() {
+        let columns: Vec<_> = promotions.only.iter().map(|(column, _)| format!("`{column}`")).collect();
+        let columns = if columns.is_empty() { "no column".to_owned() } else { columns.join(", ") };
+        return Err(RawError::PromotionsEmpty { file: shape.name.clone(), columns });
+    }
+    let judge = TargetJudge::new(spec, promotions, &shape, base)?;
+    let all: Vec<(Promotion, bool)> = rows.into_iter().map(|row| row.judged(&judge)).collect();
+    if all.iter().all(|(_, known)| !known) {
+        let (column, wanted) = target_column(promotions);
+        return Err(RawError::PromotionsUnknownCategory {
+            file: shape.name.clone(),
+            column: column.to_owned(),
+            wanted,
+        });
+    }
+    Ok(all.into_iter().map(|(promotion, _)| promotion).collect())
+}
+
+/// Checks the promotions file and its columns without reading its rows.
+///
+/// # Errors
+/// Every structural `data.*` code.
+fn inspect(promotions: &Promotions, base: &Path) -> Result<Shape, RawError> {
+    let shape = Shape::inspect(&promotions.file, base)?;
+    shape.typed(&promotions.id, "promotion id", IDS, ID_REMEDY)?;
+    if let Some(title) = &promotions.title {
+        shape.typed(title, "promotion title", COMPARABLE, "a title must be text")?;
+    }
+    for (column, _) in &promotions.only {
+        shape.typed(column, "promotion filter", COMPARABLE, "a filter needs a column of plain values")?;
+    }
+    match &promotions.target {
+        PromotionTarget::Product(column) => shape.typed(column, "promoted product", IDS, ID_REMEDY)?,
+        PromotionTarget::Category(column) => shape.typed(column, "promoted category", CATEGORIES, CATEGORY_REMEDY)?,
+        PromotionTarget::Group(column) => shape.typed(column, "promoted group", CATEGORIES, CATEGORY_REMEDY)?,
+    };
+    Ok(shape)
+}
+
+/// The target column, and what it should hold.
+fn target_column(promotions: &Promotions) -> (&str, &'static str) {
+    match &promotions.target {
+        PromotionTarget::Product(column) => (column, "product of the products file with a known category"),
+        PromotionTarget::Category(column) => (column, "category that the taxonomy names"),
+        PromotionTarget::Group(column) => (column, "key of a group"),
+    }
+}
+
+/// A promotion with its targets as the file names them.
+struct Gathered {
+    id: String,
+    title: Option<String>,
+    targets: Vec<String>,
+}
+
+impl Gathered {
+    /// The promotion, and whether it names anything the taxonomy knows, be it sensitive.
+    fn judged(self, judge: &TargetJudge<'_>) -> (Promotion, bool) {
+        let classes: Vec<Class> = self.targets.iter().map(|target| judge.class(target)).collect();
+        let known = classes.iter().any(|class| *class != Class::Unknown);
+        let title = self.title.unwrap_or_else(|| self.id.clone());
+        (Promotion { id: self.id, title, targets: Targets::of(&classes) }, known)
+    }
+}
+
+/// Says what a target is to the taxonomy.
+enum TargetJudge<'a> {
+    Nothing,
+    Product(ProductMap),
+    Category(Classifier),
+    Group(&'a Taxonomy),
+}
+
+impl<'a> TargetJudge<'a> {
+    fn new(spec: &'a Spec, promotions: &Promotions, shape: &Shape, base: &Path) -> Result<Self, RawError> {
+        let Some(taxonomy) = &spec.taxonomy else {
+            return Ok(Self::Nothing);
+        };
+        Ok(match &promotions.target {
+            PromotionTarget::Category(_) => Self::Category(Classifier::new(taxonomy)),
+            PromotionTarget::Group(_) => Self::Group(taxonomy),
+            PromotionTarget::Product(column) => {
+                let Some(products) = &spec.sources.products else {
+                    return Err(RawError::NoCategory);
+                };
+                let dtype = shape.dtype(column, "promoted product")?;
+                Self::Product(Catalogue::inspect(products, base)?.load(taxonomy, dtype)?)
+            }
+        })
+    }
+
+    fn class(&self, target: &str) -> Class {
+        match self {
+            Self::Nothing => Class::Unknown,
+            Self::Product(map) => map.look_up(target),
+            Self::Category(classifier) => classifier.classify(target),
+            Self::Group(taxonomy) => {
+                let index = taxonomy.groups.iter().position(|group| group.key == target);
+                index.and_then(|index| u16::try_from(index).ok()).map_or(Class::Unknown, Class::Group)
+            }
+        }
+    }
+}
+
+/// The rows that pass the filters, gathered by promotion, each target once.
+fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawError> {
+    let frame = collect(promotions, shape)?;
+    let title = promotions.title.as_ref().map(|_| text(&frame, "title")).transpose()?;
+    let filters: Vec<_> = promotions
+        .only
+        .iter()
+        .enumerate()
+        .map(|(index, (_, wanted))| Ok((text(&frame, &format!("only{index}"))?, canonical(wanted))))
+        .collect::<Result<_, RawError>>()?;
+    let mut gathered: Vec<Gathered> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut seen: HashSet<(usize, String)> = HashSet::new();
+    let exact_target = matches!(promotions.target, PromotionTarget::Product(_));
+    for (row, (id, target)) in text(&frame, "id")?.iter().zip(text(&frame, "target")?.iter()).enumerate() {
+        let passes = filters.iter().all(|(column, wanted)| column.get(row).and_then(canonical) == *wanted);
+        let Some(id) = id.filter(|_| passes) else { continue };
+        let place = *places.entry(id).or_insert_with(|| {
+            gathered.push(Gathered { id: id.to_owned(), title: None, targets: Vec::new() });
+            gathered.len() - 1
+        });
+        let promotion = &mut gathered[place];
+        if promotion.title.is_none() {
+            let cell = title.and_then(|title| title.get(row)).map(str::trim).filter(|title| !title.is_empty());
+            promotion.title = cell.map(str::to_owned);
+        }
+        let target = target.map(|target| if exact_target { target.to_owned() } else { normal(target) });
+        promotion.targets.extend(target.filter(|target| !target.is_empty() && seen.insert((place, target.clone()))));
+    }
+    Ok(gathered)
+}
+
+/// The needed columns as text: `id`, `target`, `title`, `only0`…
+fn collect(promotions: &Promotions, shape: &Shape) -> Result<DataFrame, RawError> {
+    let column = |name: &str| Expr::Column(name.into());
+    let id = shape.dtype(&promotions.id, "promotion id")?;
+    let mut columns = vec![key(column(&promotions.id), id, KeyKind::Text).alias("id")];
+    columns.push(
+        match &promotions.target {
+            PromotionTarget::Product(product) => {
+                key(column(product), shape.dtype(product, "promoted product")?, KeyKind::Text)
+            }
+            PromotionTarget::Category(name) | PromotionTarget::Group(name) => column(name).cast(DataType::String),
+        }
+        .alias("target"),
+    );
+    if let Some(title) = &promotions.title {
+        columns.push(column(title).cast(DataType::String).alias("title"));
+    }
+    for (index, (name, _)) in promotions.only.iter().enumerate() {
+        columns.push(column(name).cast(DataType::String).alias(format!("only{index}")));
+    }
+    guard::collect(shape.public()?.select(columns), Engine::Streaming).map_err(|_| shape.failure())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{CSV, file, own, spec, through_products};
+
+    const PRODUCTS: &str = "sku,kind\n1,apple\n2,apple\n3,bread\n4,wine\n5,fuel\n6,\n";
+    const COUPONS: &str = "coupon,name,campaign,product,category,group\n\
+        a,Fruit first,13,1,apple,fruit\n\
+        a,,13,2,APPLE ,fruit\n\
+        a,,13,3,bread,bread\n\
+        a,,13,3,bread,bread\n\
+        b,,13.0,4,wine,wine\n\
+        b,,13,9,shoes,shoes\n\
+        c,,14,1,apple,fruit\n\
+        d,,13,,,\n\
+        ,,13,1,apple,fruit\n";
+
+    fn promotions(target: PromotionTarget, only: &[(&str, &str)]) -> Result<Vec<Promotion>, RawError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("products.csv"), PRODUCTS).unwrap();
+        std::fs::write(folder.path().join("coupons.csv"), COUPONS).unwrap();
+        let mut spec = through_products(spec());
+        spec.promotions = Some(Promotions {
+            file: file("coupons.csv", CSV),
+            id: "coupon".to_owned(),
+            title: Some("name".to_owned()),
+            target,
+            only: only.iter().map(|(column, value)| ((*column).to_owned(), (*value).to_owned())).collect(),
+        });
+        spec.taxonomy.as_mut().unwrap().groups[0].categories = own(&["apple"]);
+        load(&spec, folder.path())
+    }
+
+    #[test]
+    fn products_become_shares_of_groups_and_equal_rows_count_once() {
+        let all = promotions(PromotionTarget::Product("product".into()), &[("campaign", "13")]).unwrap();
+        assert_eq!(all.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["a", "b", "d"]);
+        assert_eq!(all[0].title, "Fruit first");
+        assert_eq!(all[0].targets.groups, [(0, 2.0 / 3.0), (1, 1.0 / 3.0)]);
+        assert_eq!((all[0].targets.count, all[0].targets.unknown), (3, 0.0));
+        assert_eq!(all[1].title, "b");
+        assert_eq!((all[1].targets.sensitive, all[1].targets.unknown), (0.5, 0.5));
+        assert!(!all[1].targets.names_a_group());
+        assert_eq!(all[2].targets, Targets::default());
+    }
+
+    #[test]
+    fn categories_and_groups_are_targets_too() {
+        let categories = promotions(PromotionTarget::Category("category".into()), &[]).unwrap();
+        assert_eq!(categories[0].targets.groups, [(0, 0.5), (1, 0.5)]);
+        let groups = promotions(PromotionTarget::Group("group".into()), &[]).unwrap();
+        assert_eq!(groups[0].targets.groups, [(0, 0.5), (1, 0.5)]);
+        assert!((groups[1].targets.unknown - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_left_after_the_filters_is_an_error() {
+        let error = promotions(PromotionTarget::Group("group".into()), &[("campaign", "99")]).unwrap_err();
+        assert_eq!(error.code(), "data.promotions-empty");
+        assert!(error.to_string().contains("`campaign`"), "{error}");
+    }
+
+    #[test]
+    fn promotions_for_nothing_that_is_known_are_an_error_that_names_the_column() {
+        let error = promotions(PromotionTarget::Group("category".into()), &[("campaign", "14")]).unwrap_err();
+        assert_eq!(error.code(), "data.promotions-unknown-category");
+        assert!(error.to_string().contains("`category`"), "{error}");
+        let missing = promotions(PromotionTarget::Group("grup".into()), &[]).unwrap_err();
+        assert!(missing.to_string().contains("did you mean `group`?"), "{missing}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Promotions: which there are. The catalogue is public.
+
+pub mod catalogue;

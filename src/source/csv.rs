@@ -1,0 +1,64 @@
+//! Separated text with a header. Every column is read as text: a type guessed from values would
+//! depend on all customers at once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use polars::prelude::{DataType, Field, LazyCsvReader, LazyFileListReader, LazyFrame, ScanSources, Schema};
+
+use super::{RawError, head};
+
+/// Column names from the header; that there is a row under it.
+pub(super) fn columns(path: &Path, name: &str, separator: char) -> Result<Vec<(String, DataType)>, RawError> {
+    let text = head::text_head(path, name)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(ascii(separator)?)
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(text.as_bytes());
+    let mut record = csv::StringRecord::new();
+    let mut next = |record: &mut csv::StringRecord| reader.read_record(record).unwrap_or(false);
+    if !next(&mut record) {
+        return Err(RawError::EmptyFile { file: name.to_owned(), found: "nothing" });
+    }
+    let names = record.iter().map(|column| (column.to_owned(), DataType::String)).collect();
+    if !next(&mut record) {
+        return Err(RawError::EmptyFile { file: name.to_owned(), found: "a header and no row" });
+    }
+    Ok(names)
+}
+
+/// A lazy frame over the file.
+pub(super) fn scan(
+    path: &Path,
+    name: &str,
+    separator: char,
+    columns: &[(String, DataType)],
+) -> Result<LazyFrame, RawError> {
+    let file = head::open(path, name)?;
+    LazyCsvReader::new_with_sources(ScanSources::Files(Arc::from([file])))
+        .with_separator(ascii(separator)?)
+        .with_has_header(true)
+        .with_schema(Some(Arc::new(schema(columns))))
+        // One row with a field too many must not stop a run: that would tell of a single customer.
+        .with_truncate_ragged_lines(true)
+        .with_glob(false)
+        .finish()
+        .map_err(|_| RawError::Unreadable { file: name.to_owned() })
+}
+
+/// The frame's schema. A name that stands twice is told apart by a suffix no header can hold; a
+/// mapped column may not be one of them.
+fn schema(columns: &[(String, DataType)]) -> Schema {
+    let mut schema = Schema::with_capacity(columns.len());
+    for (index, (name, dtype)) in columns.iter().enumerate() {
+        let unique = if schema.contains(name.as_str()) { format!("{name}\n{index}") } else { name.clone() };
+        let field = Field::new(unique.into(), dtype.clone());
+        schema.with_column(field.name, field.dtype);
+    }
+    schema
+}
+
+fn ascii(separator: char) -> Result<u8, RawError> {
+    u8::try_from(separator).ok().filter(u8::is_ascii).ok_or(RawError::Internal { stage: "reading a separator" })
+}

@@ -1,0 +1,246 @@
+//! What can be wrong with files and rows, as codes and names: never a value from a private cell.
+
+use tactful_kernel::lattice::LatticeError;
+
+/// Which kind of exit an error is; front ends map it to their own codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitClass {
+    /// The spec must change.
+    BadSpec,
+    /// A file must change.
+    BadData,
+    /// A rule of the house refuses.
+    Policy,
+    /// A defect of this program.
+    Internal,
+}
+
+/// An error of the raw side, safe to print, log and send.
+///
+/// It holds paths and column names as the spec writes them, names of columns that nearly match,
+/// names of types, and texts of *public* tables; nothing else. The messages of the data-frame
+/// library are never forwarded, because they print cells.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RawError {
+    /// Rows were asked for of a population that is not simulated.
+    #[error("rows leave the program for simulated populations alone")]
+    NotSimulated,
+    /// No file at the path.
+    #[error("{file}: there is no such file; check the path, which starts at the spec's folder or at --data DIR")]
+    MissingFile {
+        /// The file.
+        file: String,
+    },
+    /// A directory at the path.
+    #[error("{file}: this is a directory; name one file in it")]
+    IsDirectory {
+        /// The directory.
+        file: String,
+    },
+    /// The file may not be read.
+    #[error("{file}: permission to read was refused; change its mode or its owner")]
+    Permission {
+        /// The file.
+        file: String,
+    },
+    /// Nothing in the file, or a header without rows.
+    #[error("{file}: the file holds {found}; export it again")]
+    EmptyFile {
+        /// The file.
+        file: String,
+        /// "nothing" or "a header and no row".
+        found: &'static str,
+    },
+    /// A Git-LFS pointer in the place of data.
+    #[error("{file}: this is a Git-LFS pointer, not the data; run `git lfs pull`")]
+    LfsPointer {
+        /// The file.
+        file: String,
+    },
+    /// Not a whole Parquet file.
+    #[error("{file}: this is not a whole Parquet file; {remedy}")]
+    NotParquet {
+        /// The file.
+        file: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Not UTF-8 text.
+    #[error("{file}: this is not UTF-8 text; {remedy}")]
+    NotText {
+        /// The file.
+        file: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The file's head is sound and a later part is not.
+    #[error(
+        "{file}: the file could not be read to its end: it is damaged, cut short or unevenly quoted; export it again"
+    )]
+    Unreadable {
+        /// The file.
+        file: String,
+    },
+    /// A mapped column is not in the file.
+    #[error("{file}: there is no column `{column}` ({role}){}", suggest(.nearest.as_deref()))]
+    MissingColumn {
+        /// The file.
+        file: String,
+        /// The column as the spec names it.
+        column: String,
+        /// What the spec uses it for.
+        role: &'static str,
+        /// A column of the file with nearly this name.
+        nearest: Option<String>,
+    },
+    /// A mapped column's name stands twice in the header.
+    #[error("{file}: the header names column `{column}` ({role}) more than once; rename all but one")]
+    DuplicateColumn {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// What the spec uses it for.
+        role: &'static str,
+    },
+    /// A column's type cannot be used as the spec says.
+    #[error("{file}: column `{column}` ({role}) is of type {found}; {remedy}")]
+    WrongType {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// What the spec uses it for.
+        role: &'static str,
+        /// The type found.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// An exact category of the spec is not in the public catalogue.
+    #[error("taxonomy: no product in {file} has the category `{category}`{}", suggest(.nearest.as_deref()))]
+    UnknownCategory {
+        /// The products file.
+        file: String,
+        /// The category as the spec names it.
+        category: String,
+        /// A category of the catalogue with nearly this name.
+        nearest: Option<String>,
+    },
+    /// Rows have no way to a category.
+    #[error("taxonomy: the transactions name no category; set `category`, or `product` together with a products file")]
+    NoCategory,
+    /// Feature bounds that make no lattice.
+    #[error("features: {0}")]
+    Lattice(#[from] LatticeError),
+    /// No promotion is left after the filters.
+    #[error("{file}: no promotion is left after the filters on {columns}; check the values in `only`")]
+    PromotionsEmpty {
+        /// The promotions file.
+        file: String,
+        /// The filtered columns, or "no column".
+        columns: String,
+    },
+    /// Promotions that are for nothing the taxonomy knows.
+    #[error(
+        "{file}: no promotion names a known category: column `{column}` holds no {wanted}; map another column or extend the taxonomy"
+    )]
+    PromotionsUnknownCategory {
+        /// The promotions file.
+        file: String,
+        /// The target column.
+        column: String,
+        /// What the column should hold.
+        wanted: &'static str,
+    },
+    /// A defect of this program.
+    #[error("internal error while {stage}; please report it")]
+    Internal {
+        /// What was going on.
+        stage: &'static str,
+    },
+}
+
+fn suggest(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => "; correct the name in the spec".into(),
+    }
+}
+
+impl RawError {
+    /// A stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotSimulated => "policy.not-simulated",
+            Self::MissingFile { .. } => "data.missing-file",
+            Self::IsDirectory { .. } => "data.is-directory",
+            Self::Permission { .. } => "data.permission",
+            Self::EmptyFile { .. } => "data.empty-file",
+            Self::LfsPointer { .. } => "data.lfs-pointer",
+            Self::NotParquet { .. } => "data.not-parquet",
+            Self::NotText { .. } => "data.not-text",
+            Self::Unreadable { .. } => "data.unreadable",
+            Self::MissingColumn { .. } => "data.missing-column",
+            Self::DuplicateColumn { .. } => "data.duplicate-column",
+            Self::WrongType { .. } => "data.wrong-type",
+            Self::UnknownCategory { .. } => "spec.unknown-category",
+            Self::NoCategory => "spec.no-category",
+            Self::Lattice(_) => "spec.bounds",
+            Self::PromotionsEmpty { .. } => "data.promotions-empty",
+            Self::PromotionsUnknownCategory { .. } => "data.promotions-unknown-category",
+            Self::Internal { .. } => "internal",
+        }
+    }
+
+    /// Which kind of exit this is.
+    #[must_use]
+    pub fn exit_class(&self) -> ExitClass {
+        match self {
+            Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => ExitClass::BadSpec,
+            Self::NotSimulated => ExitClass::Policy,
+            Self::Internal { .. } => ExitClass::Internal,
+            _ => ExitClass::BadData,
+        }
+    }
+}
+
+/// The nearest of `names` to `name`, when it is near enough to be meant: equal but for case and outer
+/// blanks, or a Jaro-Winkler similarity of at least 0.85. A header that is missing makes the first row
+/// the names; the threshold keeps its cells out of the message.
+pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let key = name.trim().to_lowercase();
+    names
+        .into_iter()
+        .map(|other| (strsim::jaro_winkler(&key, &other.trim().to_lowercase()), other))
+        .filter(|(similarity, _)| *similarity >= 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
+        .map(|(_, other)| other.to_owned())
+}
+
+/// A path as one printable line.
+pub(crate) fn printable(path: &std::path::Path) -> String {
+    path.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_near_name_is_suggested_and_a_far_one_is_not() {
+        let names = ["household_id", "store_id", "basket_id"];
+        assert_eq!(nearest("Household_ID", names).as_deref(), Some("household_id"));
+        assert_eq!(nearest("houshold_id", names).as_deref(), Some("household_id"));
+        assert_eq!(nearest("customer", ["4711", "1997-01-01", "jane@example.org"]), None);
+    }
+
+    #[test]
+    fn an_error_is_one_line() {
+        let path = std::path::Path::new("a\nb\u{1b}[31m.csv");
+        let error = RawError::MissingFile { file: printable(path) };
+        assert!(!error.to_string().chars().any(char::is_control));
+        assert_eq!((error.code(), error.exit_class()), ("data.missing-file", ExitClass::BadData));
+    }
+}

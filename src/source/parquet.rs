@@ -1,0 +1,98 @@
+//! Apache Parquet.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use polars::prelude::{
+    ArrowDataType, ArrowField, DataType, HiveOptions, LazyFrame, ParquetReader, ScanArgsParquet, ScanSources, SerReader,
+};
+
+use super::{RawError, guard, head};
+
+/// Columns' names and types from the file's footer; that it counts a row.
+pub(super) fn columns(path: &Path, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
+    let mut file = head::open(path, name)?;
+    magic(&mut file, name)?;
+    // A damaged footer is an error of the library or a panic in it.
+    guard::silently(|| footer(file, name)).unwrap_or_else(|_| Err(damaged(name)))
+}
+
+fn footer(file: File, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
+    let mut reader = ParquetReader::new(file);
+    let schema = reader.schema().map_err(|_| damaged(name))?;
+    if reader.num_rows().map_err(|_| damaged(name))? == 0 {
+        return Err(RawError::EmptyFile { file: name.to_owned(), found: "a header and no row" });
+    }
+    let column = |field: &ArrowField| {
+        if known(&field.dtype) {
+            return Ok((field.name.to_string(), DataType::from_arrow_field(field)));
+        }
+        Err(RawError::WrongType {
+            file: name.to_owned(),
+            column: field.name.to_string(),
+            role: "whether mapped or not",
+            found: "nested, interval or extension".to_owned(),
+            remedy: "write the file without this column",
+        })
+    };
+    schema.iter_values().map(column).collect()
+}
+
+fn damaged(name: &str) -> RawError {
+    not_parquet(name, "its footer is damaged: export it again")
+}
+
+/// A lazy frame over the file.
+pub(super) fn scan(path: &Path, name: &str) -> Result<LazyFrame, RawError> {
+    let file = head::open(path, name)?;
+    let hive_options = HiveOptions::new_disabled();
+    let args = ScanArgsParquet { glob: false, cache: false, hive_options, ..Default::default() };
+    LazyFrame::scan_parquet_sources(ScanSources::Files(Arc::from([file])), args)
+        .map_err(|_| RawError::Unreadable { file: name.to_owned() })
+}
+
+/// The magic bytes at both ends: a file cut short has the first only.
+fn magic(file: &mut File, name: &str) -> Result<(), RawError> {
+    let mut first = [0; 4];
+    let mut last = [0; 4];
+    let short = |_| not_parquet(name, "it is too short: export it again");
+    file.read_exact(&mut first).map_err(short)?;
+    if &first == b"PARE" {
+        return Err(not_parquet(name, "it is encrypted, which cannot be read: decrypt it first"));
+    }
+    if &first != b"PAR1" {
+        return Err(not_parquet(name, "set the format it has, or export it as Parquet"));
+    }
+    file.seek(SeekFrom::End(-4)).map_err(short)?;
+    file.read_exact(&mut last).map_err(short)?;
+    if &last != b"PAR1" {
+        return Err(not_parquet(name, "it is cut short: copy or export it again"));
+    }
+    file.rewind().map_err(|error| head::io_error(&error, name))
+}
+
+fn not_parquet(name: &str, remedy: &'static str) -> RawError {
+    RawError::NotParquet { file: name.to_owned(), remedy }
+}
+
+/// Whether the data-frame library, as built here, can hold the type: for others it panics, even
+/// when the column is not asked for.
+fn known(dtype: &ArrowDataType) -> bool {
+    use ArrowDataType as A;
+    match dtype {
+        A::Struct(_)
+        | A::FixedSizeList(..)
+        | A::Interval(_)
+        | A::Extension(_)
+        | A::Union(_)
+        | A::Float16
+        | A::Int128
+        | A::UInt128
+        | A::Unknown => false,
+        A::List(inner) | A::LargeList(inner) | A::Map(inner, _) => known(&inner.dtype),
+        A::Dictionary(_, values, _) => known(values),
+        _ => true,
+    }
+}
