@@ -8,6 +8,7 @@
 //! | [`consent`] | who opted out | raw |
 //! | [`feature`] | one bounded row per customer | raw → `tactful_kernel::BoundedFeatures` |
 //! | [`promotion`] | what fits a segment and what does not | noised |
+//! | [`simulate`] | a shop that does not exist | public |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -15,6 +16,7 @@ pub mod consent;
 pub mod contract;
 pub mod feature;
 pub mod promotion;
+pub mod simulate;
 pub mod source;
 pub mod spec;
 

@@ -1,0 +1,259 @@
+//! A simulated grocery shop: seeded, and public by construction.
+//!
+//! Nobody bought what is in here, so nothing in here is private: the demo, the tests and the
+//! benches may look at every row. What is drawn:
+//!
+//! - **Planted segments** ([`Shop::planted`] of eight, unequal: 26, 22, 18, 15, 11, 8 % for six). Each has
+//!   a visit rate, a basket size, a price level, a discount habit, and groups that it buys more or
+//!   less often than others do. 4 % of the customers belong to no segment.
+//! - **Customers**: visit rates are gamma around the segment's, so that visits are negative
+//!   binomial; appetites for the twenty everyday groups are gamma around the segment's; basket size and
+//!   price level log-normal. 12 % stop coming before the last day.
+//! - **Lines**: a group by appetite, a product by Zipf popularity, an amount log-normal around the product's
+//!   price, a discount of 10 to 40 %. Basket sizes are negative binomial.
+//! - **What a run must cope with**: sensitive categories (bought by 12 %), excluded ones (deposits, fees), one that
+//!   no spec names, returns, absurd amounts, products without record, customers who opted out.
+//!
+//! Every customer has a generator of their own, seeded by the shop's seed and their number: a
+//! customer is the same in a shop of any size and in chunks of any length. Same seed, same shop.
+//! Amounts are whole hundredths, so that the last bit of a machine's logarithm does not show. The
+//! draws are those of the pinned `rand` and `rand_distr`; other versions may draw another shop.
+//!
+//! This randomness is not private noise, and nothing here may be used as such.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "draws become small counts and amounts; `Shop::check` bounds what they are drawn from"
+)]
+
+mod catalogue;
+mod files;
+mod habits;
+mod lines;
+mod planted;
+mod recovery;
+
+use std::path::Path;
+
+use chrono::NaiveDate;
+
+pub use catalogue::{PROMOTIONS, Product, Promotion};
+pub use files::{FILES, Name};
+pub use lines::{Chunks, Transactions};
+pub use recovery::{Found, Recovery, recovery};
+
+/// The spec of the demo, for the files that [`Shop::write`] writes for [`Shop::default`].
+pub const DEMO_SPEC: &str = include_str!("demo.toml");
+
+/// Id of the first customer; the others follow without a gap.
+const FIRST_CUSTOMER: u32 = 100_001;
+
+/// Lines that are drawn and written at a time, about.
+const CHUNK_LINES: f64 = 500_000.0;
+
+/// What shop to simulate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shop {
+    /// Number of customers, opted-out ones included; each has at least one line. 1 to 100,000,000.
+    pub customers: u32,
+    /// Number of planted segments, 1 to 8.
+    pub planted: usize,
+    /// Seed of everything drawn.
+    pub seed: u64,
+    /// First day.
+    pub start: NaiveDate,
+    /// Number of days, at least 28.
+    pub days: u16,
+    /// Factor on everybody's visit rate, above 0 and at most 100; 1 gives about 18 lines a customer in four weeks.
+    pub activity: f64,
+}
+
+impl Default for Shop {
+    /// The demo's shop: 4,000 customers in six planted segments, 24 weeks, about 440,000 lines.
+    fn default() -> Self {
+        Self { customers: 4_000, planted: 6, seed: 2026, start: START, days: 168, activity: 1.0 }
+    }
+}
+
+const START: NaiveDate = NaiveDate::from_ymd_opt(2026, 1, 5).expect("a date of the calendar");
+
+/// Why a shop cannot be simulated or written. Holds no value of a cell.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SimulateError {
+    /// A parameter is out of its range.
+    #[error("simulated shop: {0}")]
+    Shop(&'static str),
+    /// A file could not be written.
+    #[error("{file} of the simulated shop cannot be written: check that the folder can be written to and has space")]
+    Write {
+        /// Name of the file, without folder.
+        file: &'static str,
+    },
+}
+
+impl SimulateError {
+    /// Stable code, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Shop(_) => "simulate.shop",
+            Self::Write { .. } => "simulate.write",
+        }
+    }
+}
+
+impl Shop {
+    /// A shop for benches: the default's habits, with visits so frequent or rare that about `lines` lines come out.
+    /// Every customer has at least one basket, so few lines a customer (below 20) give somewhat more.
+    #[must_use]
+    pub fn sized(customers: u32, lines: u64) -> Self {
+        let shop = Self { customers, ..Self::default() };
+        Self { activity: lines as f64 / shop.expected_lines(), ..shop }
+    }
+
+    /// Roughly how many lines the shop will have.
+    #[must_use]
+    pub fn expected_lines(&self) -> f64 {
+        let periods = f64::from(self.days) / 28.0;
+        planted::lines_per_period(self.planted.clamp(1, 8)) * periods * f64::from(self.customers) * self.activity
+    }
+
+    /// Whether every parameter is in its range.
+    ///
+    /// # Errors
+    /// [`SimulateError::Shop`] with the first rule that is broken.
+    pub fn check(&self) -> Result<(), SimulateError> {
+        let rules = [
+            ((1..=100_000_000).contains(&self.customers), "customers must be 1 to 100,000,000"),
+            ((1..=planted::PLANTED.len()).contains(&self.planted), "planted segments must be 1 to 8"),
+            (self.days >= 28, "days must be at least 28"),
+            (self.activity > 0.0 && self.activity <= 100.0, "activity must be above 0 and at most 100"),
+            (self.end().is_some(), "the last day must be a date of the calendar"),
+        ];
+        rules.into_iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, rule)| Err(SimulateError::Shop(rule)))
+    }
+
+    /// First day after the last: the end of the spec's window.
+    #[must_use]
+    pub fn end(&self) -> Option<NaiveDate> {
+        self.start.checked_add_days(chrono::Days::new(u64::from(self.days)))
+    }
+
+    /// The purchase lines, `customers` customers at a time, so that memory stays bounded.
+    ///
+    /// # Errors
+    /// As [`Shop::check`].
+    pub fn chunks(&self, customers: u32) -> Result<Chunks, SimulateError> {
+        self.check()?;
+        Ok(Chunks::new(self, customers))
+    }
+
+    /// Which customer belongs to which planted segment.
+    ///
+    /// # Errors
+    /// As [`Shop::check`].
+    pub fn truth(&self) -> Result<Truth, SimulateError> {
+        self.check()?;
+        let segments = (0..self.customers).map(|index| habits::Customer::new(self, index).segment).collect();
+        Ok(Truth { segments, planted: self.planted })
+    }
+
+    /// Ids of the customers who opted out, and of two people who never bought.
+    ///
+    /// # Errors
+    /// As [`Shop::check`].
+    pub fn opt_outs(&self) -> Result<Vec<u32>, SimulateError> {
+        self.check()?;
+        let customers = (0..self.customers).map(|index| habits::Customer::new(self, index));
+        let opted_out = customers.filter(|customer| customer.opted_out).map(|customer| customer.id);
+        Ok([1, 2].into_iter().chain(opted_out).collect())
+    }
+
+    /// The whole shop in memory (about 34 bytes a line).
+    ///
+    /// # Errors
+    /// As [`Shop::check`].
+    pub fn simulate(&self) -> Result<Simulated, SimulateError> {
+        Ok(Simulated {
+            transactions: self.chunks(self.customers)?.next().unwrap_or_default(),
+            products: catalogue::products(),
+            promotions: PROMOTIONS.to_vec(),
+            opt_outs: self.opt_outs()?,
+            truth: self.truth()?,
+            shop: self.clone(),
+        })
+    }
+
+    /// Writes the shop into the folder `dir` (made if missing; files of the same names are replaced), never
+    /// holding more than a chunk of lines: see [`FILES`]. Returns the truth, as `truth.csv` has it.
+    ///
+    /// # Errors
+    /// As [`Shop::check`]; [`SimulateError::Write`] when a file cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<Truth, SimulateError> {
+        let truth = self.truth()?;
+        let customers = CHUNK_LINES / (self.expected_lines() / f64::from(self.customers)).max(1.0);
+        files::write(self, self.chunks(customers.max(1.0) as u32)?, &self.opt_outs()?, &truth, dir)?;
+        Ok(truth)
+    }
+}
+
+/// A whole simulated shop in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulated {
+    /// What was asked for.
+    pub shop: Shop,
+    /// Purchase lines.
+    pub transactions: Transactions,
+    /// The catalogue.
+    pub products: Vec<Product>,
+    /// The promotions.
+    pub promotions: Vec<Promotion>,
+    /// Ids of those who opted out; two of them never bought.
+    pub opt_outs: Vec<u32>,
+    /// Who belongs to which planted segment.
+    pub truth: Truth,
+}
+
+impl Simulated {
+    /// Writes the shop as [`Shop::write`] does.
+    ///
+    /// # Errors
+    /// [`SimulateError::Write`] when a file cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<(), SimulateError> {
+        files::write(&self.shop, std::iter::once(&self.transactions), &self.opt_outs, &self.truth, dir)
+    }
+}
+
+/// Who belongs to which planted segment. Only a simulated shop can make one, so that a comparison
+/// with the truth cannot be asked about real customers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truth {
+    /// Planted segment of each customer, in the order of ids; `None` for those who belong to none.
+    segments: Vec<Option<u8>>,
+    /// Number of planted segments.
+    planted: usize,
+}
+
+impl Truth {
+    /// Names of the planted segments, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        planted::PLANTED[..self.planted].iter().map(|planted| planted.name)
+    }
+
+    /// Customer ids with their planted segment (index into [`Truth::names`]), in the order of ids.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, Option<u8>)> {
+        (FIRST_CUSTOMER..).zip(self.segments.iter().copied())
+    }
+
+    /// The planted segment of a customer; `None` for a stranger and for those who belong to none.
+    #[must_use]
+    pub fn segment(&self, customer: i64) -> Option<u8> {
+        let index = usize::try_from(customer - i64::from(FIRST_CUSTOMER)).ok()?;
+        self.segments.get(index).copied().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests;
