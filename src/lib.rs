@@ -8,6 +8,7 @@
 //! | [`consent`] | who opted out | raw |
 //! | [`feature`] | one bounded row per customer | raw → `tactful_kernel::BoundedFeatures` |
 //! | [`promotion`] | what fits a segment and what does not | noised |
+//! | [`release`] | door 1: the directory that leaves | public |
 //! | [`simulate`] | a shop that does not exist | public |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
@@ -16,6 +17,7 @@ pub mod consent;
 pub mod contract;
 pub mod feature;
 pub mod promotion;
+pub mod release;
 pub mod simulate;
 pub mod source;
 pub mod spec;
