@@ -7,15 +7,21 @@
 //! | [`contract`] | what a line must be, what happens if it is not, categories | raw |
 //! | [`consent`] | who opted out | raw |
 //! | [`feature`] | one bounded row per customer | raw → `tactful_kernel::BoundedFeatures` |
+//! | [`cluster`] | private k-means | noised |
+//! | [`gate`] | the k floor | noised |
+//! | [`profile`] | sizes, categories, labels, identity from run to run | noised |
 //! | [`promotion`] | what fits a segment and what does not | noised |
 //! | [`release`] | door 1: the directory that leaves | public |
 //! | [`simulate`] | a shop that does not exist | public |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod cluster;
 pub mod consent;
 pub mod contract;
 pub mod feature;
+pub mod gate;
+pub mod profile;
 pub mod promotion;
 pub mod release;
 pub mod simulate;

@@ -1,3 +1,5 @@
-//! Promotions: which there are. The catalogue is public.
+//! Promotions: which there are, and which segments they are for. Noised side, apart from the catalogue,
+//! which is public.
 
 pub mod catalogue;
+pub mod relevance;

@@ -1,0 +1,74 @@
+//! How a fit's ρ is divided: public numbers, per mille.
+
+/// Shares of a fit's ρ, per mille; what is left goes to the refinement.
+///
+/// They are the same for every population: none is tuned to a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Noisy number of units.
+    pub count: u64,
+    /// Mean, for centring; 0 in up to three dimensions.
+    pub mean: u64,
+    /// Histogram of norms, for the radius; 0 in up to three dimensions.
+    pub radius: u64,
+    /// Second moment, for the subspace; 0 in up to three dimensions.
+    pub subspace: u64,
+    /// Votes of the first round (or of the grid).
+    pub first_votes: u64,
+    /// Votes of the second round; 0 in up to three dimensions.
+    pub second_votes: u64,
+    /// Means within the sites of the second round; 0 in up to three dimensions.
+    pub site_means: u64,
+    /// Histogram of distances, for the clipping radius and the number of rounds.
+    pub scale: u64,
+    /// Part of each refinement round, per mille of the round, that goes to its counts.
+    pub counts_in_round: u64,
+}
+
+impl Shares {
+    /// Dimensions up to which a public grid serves as the sites.
+    pub const GRID_DIM: usize = 3;
+
+    /// The shares for rows of `dim` features.
+    #[must_use]
+    pub fn for_dim(dim: usize) -> Self {
+        if dim <= Self::GRID_DIM {
+            let none = Self {
+                count: 10,
+                mean: 0,
+                radius: 0,
+                subspace: 0,
+                first_votes: 500,
+                second_votes: 0,
+                site_means: 0,
+                scale: 30,
+                counts_in_round: 80,
+            };
+            return none;
+        }
+        Self {
+            count: 10,
+            mean: 40,
+            radius: 20,
+            subspace: 120,
+            first_votes: 48,
+            second_votes: 96,
+            site_means: 96,
+            scale: 30,
+            counts_in_round: 80,
+        }
+    }
+
+    /// Per mille left for the refinement.
+    #[must_use]
+    pub fn refinement(&self) -> u64 {
+        1000 - self.count
+            - self.mean
+            - self.radius
+            - self.subspace
+            - self.first_votes
+            - self.second_votes
+            - self.site_means
+            - self.scale
+    }
+}

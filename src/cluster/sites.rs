@@ -1,0 +1,226 @@
+//! Initial centres: noisy votes for public sites, then weighted k-means on the sites.
+
+use ndarray::{Array2, ArrayView1, Axis, s};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rand_distr::StandardNormal;
+use tactful_kernel::Directions;
+use tactful_kernel::measurement::{self, Aggregates};
+
+use super::centres::points;
+use super::frame::Framed;
+use super::subspace::Subspace;
+use super::weighted::{self, nearest};
+use super::{ClusterError, Purse, Shares};
+
+/// A site counts when its noisy votes stand this many standard deviations above zero.
+const SIGNIFICANT: f64 = 2.0;
+/// Cells of a grid at most, and sites of the first round at most.
+const MOST_CELLS: f64 = 20_000.0;
+const MOST_FIRST: f64 = 400.0;
+/// Sites of the second round at most, and children of one site at most.
+const MOST_SECOND: usize = 400;
+const MOST_CHILDREN: usize = 24;
+
+/// Initial centres relative to the frame: clusters × features.
+pub(crate) fn measure(
+    data: &impl Aggregates,
+    framed: &Framed,
+    subspace: &Subspace,
+    clusters: usize,
+    purse: &mut Purse,
+) -> Result<Array2<f64>, ClusterError> {
+    if framed.lattice.dim() <= Shares::GRID_DIM {
+        grid(data, framed, clusters, purse)
+    } else {
+        let first = first_round(data, framed, subspace, clusters, purse)?;
+        second_round(data, framed, subspace, &first, clusters, purse)
+    }
+}
+
+/// Weights of sites from noisy votes: what is not significant counts for nothing, unless too little is left.
+fn weigh(votes: &[f64], sigma: f64, clusters: usize) -> Vec<f64> {
+    let significant: Vec<f64> = votes.iter().map(|&v| if v > SIGNIFICANT * sigma { v } else { 0.0 }).collect();
+    if significant.iter().filter(|&&v| v > 0.0).count() >= clusters {
+        return significant;
+    }
+    let positive: Vec<f64> = votes.iter().map(|v| v.max(0.0)).collect();
+    if positive.iter().any(|&v| v > 0.0) { positive } else { vec![1.0; votes.len()] }
+}
+
+/// A grid over the public box, fine enough that a typical cell still clears its noise.
+fn grid(
+    data: &impl Aggregates,
+    framed: &Framed,
+    clusters: usize,
+    purse: &mut Purse,
+) -> Result<Array2<f64>, ClusterError> {
+    let dim = framed.lattice.dim();
+    let rho = purse.price(purse.shares().first_votes)?;
+    let sigma = 1.0 / (2.0 * rho.value()).sqrt();
+    let cells = (0.35 * framed.population / sigma).clamp(8.0 * clusters as f64, MOST_CELLS);
+    let side = (cells.powf(1.0 / dim as f64).round() as usize).max(3);
+    let halves: Vec<f64> = framed.lattice.columns().iter().map(|c| f64::from(c.half_range())).collect();
+    let sites = Array2::from_shape_fn((side.pow(dim as u32), dim), |(cell, axis)| {
+        let step = cell / side.pow(axis as u32) % side;
+        ((step as f64 + 0.5) / side as f64 * 2.0 - 1.0) * halves[axis]
+    });
+    let votes = measurement::votes(data, &framed.ball, &points(&sites)?, purse.take(rho)?)?;
+    purse.record(votes.lines());
+    let votes: Vec<f64> = votes.value().iter().map(|&v| v as f64).collect();
+    Ok(weighted::kmeans(&sites, &weigh(&votes, sigma, clusters), clusters))
+}
+
+/// Heavy sites of the first round, in coordinates of the subspace.
+struct Heavy {
+    sites: Array2<f64>,
+    weights: Vec<f64>,
+    /// Half spacing between neighbouring sites, per coordinate.
+    spacing: Vec<f64>,
+}
+
+/// Sites that quantise a normal law with the subspace's variances, and their votes.
+fn first_round(
+    data: &impl Aggregates,
+    framed: &Framed,
+    subspace: &Subspace,
+    clusters: usize,
+    purse: &mut Purse,
+) -> Result<Heavy, ClusterError> {
+    let rho = purse.price(purse.shares().first_votes)?;
+    let sigma = 1.0 / (2.0 * rho.value()).sqrt();
+    let number = (0.05 * framed.population / sigma).clamp(2.0 * clusters as f64, MOST_FIRST) as usize;
+    let radius = f64::from(framed.ball.radius());
+    let sample = normal_sample((20 * number).max(2000), subspace, radius);
+    let sites = quantise(&sample, number);
+    let votes = measurement::votes(data, &framed.ball, &points(&lift(&sites, subspace))?, purse.take(rho)?)?;
+    purse.record(votes.lines());
+    let votes: Vec<f64> = votes.value().iter().map(|&v| v as f64).collect();
+    let mut order: Vec<usize> = (0..number).collect();
+    order.sort_by(|&a, &b| votes[b].total_cmp(&votes[a]));
+    let heavy = order.iter().filter(|&&i| votes[i] > SIGNIFICANT * sigma).count().max(2).min(number);
+    order.truncate(heavy);
+    let spacing = spacing(&sample, &sites);
+    Ok(Heavy {
+        sites: sites.select(Axis(0), &order),
+        weights: order.iter().map(|&i| votes[i].max(sigma)).collect(),
+        spacing: order.iter().map(|&i| spacing[i]).collect(),
+    })
+}
+
+/// The heavy sites and children around them: votes again, and one clipped mean within each.
+fn second_round(
+    data: &impl Aggregates,
+    framed: &Framed,
+    subspace: &Subspace,
+    heavy: &Heavy,
+    clusters: usize,
+    purse: &mut Purse,
+) -> Result<Array2<f64>, ClusterError> {
+    let kept = subspace.kept as f64;
+    let (votes_rho, means_rho) = (purse.price(purse.shares().second_votes)?, purse.price(purse.shares().site_means)?);
+    let sigma = 1.0 / (2.0 * votes_rho.value()).sqrt();
+    let mut children: Vec<usize> =
+        heavy.weights.iter().map(|w| ((w / (6.0 * sigma)).max(0.0) as usize).min(MOST_CHILDREN)).collect();
+    let total: usize = children.iter().sum();
+    if total > MOST_SECOND {
+        for number in &mut children {
+            *number = *number * MOST_SECOND / total;
+        }
+    }
+    let mut random = StdRng::seed_from_u64(2);
+    let mut sites = heavy.sites.clone();
+    let mut radii: Vec<f64> = Vec::new();
+    let cell =
+        |parent: usize| heavy.spacing[parent] * kept.sqrt() * (children[parent] as f64 + 1.0).powf(-1.0 / kept) * 1.3;
+    radii.extend((0..heavy.weights.len()).map(cell));
+    for (parent, &number) in children.iter().enumerate() {
+        for _ in 0..number {
+            let child = heavy
+                .sites
+                .row(parent)
+                .mapv(|v| v + 1.1 * heavy.spacing[parent] * random.sample::<f64, _>(StandardNormal));
+            // The row has the sites' width by construction.
+            let _ = sites.push_row(child.view());
+            radii.push(cell(parent));
+        }
+    }
+    let radii: Vec<u32> = radii.iter().map(|r| r.round().clamp(1.0, f64::from(framed.ball.radius())) as u32).collect();
+    let kept_directions = subspace.directions.slice(s![.., ..subspace.kept]);
+    let unit_vectors: Vec<f64> = kept_directions.t().iter().copied().collect();
+    let directions = Directions::new(framed.lattice.dim(), &unit_vectors)?;
+    let (for_sums, for_counts) = (purse.take(means_rho)?, purse.take(votes_rho)?);
+    let lifted = points(&lift(&sites, subspace))?;
+    let sums = measurement::clipped_sums(data, &framed.ball, &lifted, &radii, Some(&directions), for_sums, for_counts)?;
+    purse.record(sums.lines());
+    let sums = sums.value();
+    let votes: Vec<f64> = sums.counts.iter().map(|&v| v as f64).collect();
+    // The mean within a site, shrunk to the site by what noise explains against the site's own spread.
+    for (site, mut coordinates) in sites.axis_iter_mut(Axis(0)).enumerate() {
+        let units = votes[site].max(1.0);
+        let noise = (sums.sum_sigma[site] / units).powi(2);
+        let prior = f64::from(radii[site]).powi(2) / kept * 0.35;
+        let row = &sums.sums[site * subspace.kept..(site + 1) * subspace.kept];
+        for (coordinate, &sum) in coordinates.iter_mut().zip(row) {
+            *coordinate += sum as f64 / units * prior / (prior + noise);
+        }
+    }
+    let centres = weighted::kmeans(&sites, &weigh(&votes, sums.count_sigma, clusters), clusters);
+    Ok(lift(&centres, subspace))
+}
+
+/// From coordinates of the subspace to features.
+fn lift(coordinates: &Array2<f64>, subspace: &Subspace) -> Array2<f64> {
+    coordinates.dot(&subspace.directions.slice(s![.., ..subspace.kept]).t())
+}
+
+/// A public sample of the normal law with the subspace's variances, a quarter of it broadened so that far
+/// clusters find a site. The seed is fixed: these numbers hide nothing.
+fn normal_sample(size: usize, subspace: &Subspace, radius: f64) -> Array2<f64> {
+    let mut random = StdRng::seed_from_u64(1);
+    let mut sample = Array2::<f64>::zeros((size, subspace.kept));
+    for mut row in sample.axis_iter_mut(Axis(0)) {
+        let broad = if random.random::<f64>() < 0.25 { 1.8 } else { 1.0 };
+        for (value, variance) in row.iter_mut().zip(&subspace.variance) {
+            *value = 1.15 * broad * variance.sqrt() * random.sample::<f64, _>(StandardNormal);
+        }
+        let norm = row.dot(&row).sqrt();
+        if norm > radius {
+            row *= radius / norm;
+        }
+    }
+    sample
+}
+
+/// `number` sites that quantise a sample: a few Lloyd iterations from its first rows.
+fn quantise(sample: &Array2<f64>, number: usize) -> Array2<f64> {
+    let mut sites = sample.slice(s![..number, ..]).to_owned();
+    for _ in 0..8 {
+        let mut sums = Array2::<f64>::zeros(sites.raw_dim());
+        let mut counts = vec![0.0; number];
+        for row in sample.axis_iter(Axis(0)) {
+            let (site, _) = nearest(&sites, row);
+            counts[site] += 1.0;
+            sums.row_mut(site).scaled_add(1.0, &row);
+        }
+        for (site, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+            sites.row_mut(site).assign(&(&sums.row(site) / count));
+        }
+    }
+    sites
+}
+
+/// Mean distance of the sample from each site, per coordinate.
+fn spacing(sample: &Array2<f64>, sites: &Array2<f64>) -> Vec<f64> {
+    let (mut sums, mut counts) = (vec![0.0; sites.nrows()], vec![0.0; sites.nrows()]);
+    let mut each = |row: ArrayView1<f64>| {
+        let (site, square) = nearest(sites, row);
+        sums[site] += square.sqrt();
+        counts[site] += 1.0;
+    };
+    sample.axis_iter(Axis(0)).for_each(&mut each);
+    let overall = sums.iter().sum::<f64>() / counts.iter().sum::<f64>().max(1.0);
+    let per_coordinate = (sample.ncols() as f64).sqrt();
+    let mean = |(sum, count): (&f64, &f64)| if *count > 0.0 { sum / count } else { overall };
+    sums.iter().zip(&counts).map(|pair| mean(pair) / per_coordinate).collect()
+}

@@ -1,0 +1,143 @@
+//! The k floor: which clusters may be shown, and where the others go. Noised side.
+
+use ndarray::{Array2, Axis};
+use tactful_kernel::measurement::{Aggregates, MeasurementError, sizes_above_floor};
+use tactful_kernel::{Ball, Delta, Line, Permit, Points};
+
+use crate::cluster::{ClusterError, DpKMeans};
+
+/// Why no segment came out.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// Neither a cluster nor the whole population cleared the floor.
+    #[error("no segment of at least {floor} units could be told from noise at this budget")]
+    NothingAboveFloor {
+        /// k.
+        floor: u64,
+    },
+    /// A measurement gave nothing.
+    #[error(transparent)]
+    Measurement(#[from] MeasurementError),
+    /// The model's centres left the lattice.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+/// What the floor test is paid with.
+pub struct FloorBudget {
+    /// For the test of every cluster.
+    pub clusters: Permit,
+    /// δ of that test's threshold.
+    pub clusters_delta: Delta,
+    /// For the test of the whole population, when no cluster passed.
+    pub remainder: Permit,
+    /// δ of that test's threshold.
+    pub remainder_delta: Delta,
+}
+
+/// Clusters that cleared the floor, and where the units of the others went.
+pub struct Gated {
+    /// Frame of the points.
+    pub frame: Ball,
+    /// Centres of all clusters, as points.
+    pub points: Points,
+    /// Per cluster, the segment its units belong to.
+    pub segment_of: Vec<usize>,
+    /// Per segment, the cluster that carries it; `None` for the remainder of everybody.
+    pub carrier: Vec<Option<usize>>,
+    /// Per segment, how many clusters below the floor were merged into it.
+    pub merged: Vec<u32>,
+    /// Noisy size that a cluster had to reach: public.
+    pub threshold: i64,
+    /// What was measured.
+    pub lines: Vec<Line>,
+}
+
+impl Gated {
+    /// Number of segments.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.carrier.len()
+    }
+
+    /// Centroids of the segments: of each, its clusters' centres, weighted by their noisy counts (segments
+    /// × features), with standard deviations. Lattice steps from the middle of the bounds.
+    #[must_use]
+    pub fn centroids(&self, model: &DpKMeans) -> (Array2<f64>, Array2<f64>) {
+        let (centres, sigma, counts) = (model.centres(), model.centre_sigma(), model.counts());
+        let mut mean = Array2::<f64>::zeros((self.segments(), centres.ncols()));
+        let mut variance = mean.clone();
+        let mut mass = vec![0.0; self.segments()];
+        for (cluster, &segment) in self.segment_of.iter().enumerate() {
+            mass[segment] += counts[cluster];
+        }
+        for (cluster, &segment) in self.segment_of.iter().enumerate() {
+            let weight = counts[cluster] / mass[segment];
+            mean.row_mut(segment).scaled_add(weight, &centres.row(cluster));
+            let squares = sigma.row(cluster).mapv(|s| s * s);
+            variance.row_mut(segment).scaled_add(weight * weight, &squares);
+        }
+        (mean, variance.mapv(f64::sqrt))
+    }
+}
+
+/// Tests every cluster against the floor and merges what fails into its nearest survivor; when none
+/// survives, everybody together is tested as one remainder.
+///
+/// The merging looks at the test's outcome and released centres alone.
+///
+/// # Errors
+/// [`GateError`].
+pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: FloorBudget) -> Result<Gated, GateError> {
+    let points = model.points()?;
+    let each: Vec<usize> = (0..points.len()).collect();
+    let (frame, delta) = (model.frame(), budget.clusters_delta);
+    let test = sizes_above_floor(data, frame, &points, &each, points.len(), floor, delta, budget.clusters)?;
+    let mut lines = test.lines().to_vec();
+    let mut threshold = test.value().threshold;
+    let passed: Vec<usize> = each.iter().copied().filter(|&c| test.value().sizes[c].is_some()).collect();
+    let (segment_of, carrier) = if passed.is_empty() {
+        let everybody = vec![0; points.len()];
+        let delta = budget.remainder_delta;
+        let rest = sizes_above_floor(data, frame, &points, &everybody, 1, floor, delta, budget.remainder)?;
+        lines.extend_from_slice(rest.lines());
+        threshold = rest.value().threshold;
+        if rest.value().sizes[0].is_none() {
+            return Err(GateError::NothingAboveFloor { floor });
+        }
+        (everybody, vec![None])
+    } else {
+        (nearest_survivor(&model.centres(), &passed), passed.iter().copied().map(Some).collect())
+    };
+    let mut merged = vec![0_u32; carrier.len()];
+    for (cluster, &segment) in segment_of.iter().enumerate() {
+        merged[segment] += u32::from(carrier[segment] != Some(cluster));
+    }
+    Ok(Gated { frame: frame.clone(), points, segment_of, carrier, merged, threshold, lines })
+}
+
+/// Per cluster, the position in `passed` of its nearest survivor (itself, if it passed).
+fn nearest_survivor(centres: &Array2<f64>, passed: &[usize]) -> Vec<usize> {
+    centres
+        .axis_iter(Axis(0))
+        .map(|centre| {
+            let distance = |&cluster: &usize| -> f64 {
+                centres.row(cluster).iter().zip(&centre).map(|(a, b)| (a - b).powi(2)).sum()
+            };
+            let order = |a: &usize, b: &usize| distance(&passed[*a]).total_cmp(&distance(&passed[*b]));
+            (0..passed.len()).min_by(order).unwrap_or(0)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn a_survivor_keeps_itself_and_takes_what_is_near() {
+        let centres = array![[0.0, 0.0], [1.0, 0.0], [9.0, 0.0], [10.0, 0.0]];
+        assert_eq!(nearest_survivor(&centres, &[0, 3]), vec![0, 0, 1, 1]);
+    }
+}
