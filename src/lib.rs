@@ -12,13 +12,17 @@
 //! | [`profile`] | sizes, categories, labels, identity from run to run | noised |
 //! | [`promotion`] | what fits a segment and what does not | noised |
 //! | [`release`] | door 1: the directory that leaves | public |
+//! | [`engine`] | runs a spec through all of these | |
 //! | [`simulate`] | a shop that does not exist | public |
+//! | [`cli`] | the command line | |
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod cli;
 pub mod cluster;
 pub mod consent;
 pub mod contract;
+pub mod engine;
 pub mod feature;
 pub mod gate;
 pub mod profile;

@@ -1,3 +1,6 @@
 //! The `tactful` command.
+#![deny(unsafe_code)]
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    tactful::cli::main()
+}

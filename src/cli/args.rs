@@ -1,0 +1,150 @@
+//! The grammar of the command line, and what `--help` teaches.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+const STATUSES: &str = "\
+Exit statuses:
+    0  done                              12  refused by policy
+    2  bad usage                         14  the ledger was changed, cut or replaced
+    3  bad spec                          15  bad data
+   10  the year's budget is exhausted    70  internal error
+   11  nothing above the k floor         73  the output cannot be written
+   75  busy, try again                  130  interrupted
+`tactful errors` lists every code with its remedy.
+
+Start with `tactful demo`; then `tactful init FILE` on a file of yours.";
+
+/// Segments and promotions from purchases, without prying.
+///
+/// Tactful clusters customers on aggregated purchases under differential privacy for the whole customer and a
+/// hard floor on the size of every segment, and says which promotions fit which segment.
+#[derive(Debug, Parser)]
+#[command(version, after_help = STATUSES, max_term_width = 100)]
+pub(super) struct Args {
+    /// How results are printed on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
+    pub format: Format,
+    /// No progress on stderr.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Layouts of a file whose name does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Layout {
+    /// Apache Parquet.
+    Parquet,
+    /// Comma-separated text with a header.
+    Csv,
+    /// Columns aligned with blanks.
+    Aligned,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct SpecArgs {
+    /// The spec: a TOML file that names sources, features, segments and budget.
+    pub spec: PathBuf,
+    /// Where the spec's relative paths start [default: the spec's folder].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The privacy ledger [default: one per population in your data directory].
+    #[arg(long, value_name = "FILE", env = "TACTFUL_LEDGER")]
+    pub ledger: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Run the whole job on a simulated shop and show what comes out.
+    ///
+    /// Writes the shop's files, a spec, a ledger and a release under one directory. Run it again for a second
+    /// release: segments keep their ids, and the ledger counts both.
+    Demo {
+        /// The directory; made if it is not there.
+        #[arg(long, value_name = "DIR", default_value = "tactful-demo")]
+        out: PathBuf,
+    },
+    /// Write a commented spec from the column names and types of a file.
+    ///
+    /// Only names and types are read, never a value. What only a person can decide is marked TODO.
+    Init {
+        /// A file of transactions: Parquet, CSV or blank-aligned text.
+        file: PathBuf,
+        /// Where to write the spec [default: stdout].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// The file's layout, when its name does not tell.
+        #[arg(long, value_enum)]
+        layout: Option<Layout>,
+    },
+    /// Check a spec and its files; reads no purchase and spends nothing.
+    Check(SpecArgs),
+    /// Say what a run would spend and how exact it would be; reads no purchase and spends nothing.
+    Plan {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// A public guess of the number of customers [default: the spec's `expected_customers`].
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        customers: Option<u64>,
+    },
+    /// Make a release: segments with sizes, categories and promotions.
+    ///
+    /// The directory is complete or absent. What the run costs is in the ledger before the first private figure is
+    /// read, and is not given back.
+    Run {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// The release's directory; must not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Print the cards of a release, after checking that it is whole.
+    Show {
+        /// The release's directory.
+        dir: PathBuf,
+    },
+    /// Say how many releases like this one the year still holds, then in ε.
+    Budget(SpecArgs),
+    /// Look after the privacy ledger.
+    Ledger {
+        #[command(subcommand)]
+        verb: LedgerVerb,
+    },
+    /// List every exit status with what it means and what to do.
+    Errors,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LedgerVerb {
+    /// Check the hash chain, and that releases are the ledger's own.
+    Verify {
+        /// The ledger's file.
+        #[arg(value_name = "FILE", env = "TACTFUL_LEDGER")]
+        ledger: PathBuf,
+        /// Releases that the ledger must know.
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        releases: Vec<PathBuf>,
+    },
+    /// Raise the year's budget to what a spec asks for: a recorded act of two people.
+    Raise {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        /// Who approves; twice, two people.
+        #[arg(long = "approver", value_name = "NAME", required = true)]
+        approvers: Vec<String>,
+    },
+}

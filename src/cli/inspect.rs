@@ -1,0 +1,198 @@
+//! `init`, `check`, `plan`, `errors`: nothing here reads a purchase or spends anything.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{Layout, SpecArgs};
+use super::{Answer, Failure, ledger, open};
+use crate::engine::{self, Costs};
+use crate::promotion::catalogue;
+use crate::spec::{self, File, Format};
+use crate::{feature, source};
+
+pub(super) fn init(file: &Path, out: Option<&Path>, layout: Option<Layout>) -> Result<Answer, Failure> {
+    let format = match layout {
+        Some(Layout::Parquet) => Format::Parquet,
+        Some(Layout::Aligned) => Format::Aligned,
+        None if is_parquet(file) => Format::Parquet,
+        Some(Layout::Csv) | None => Format::Csv { separator: ',' },
+    };
+    let columns: Vec<(String, String)> = source::columns(&File { path: file.to_path_buf(), format }, Path::new(""))?
+        .into_iter()
+        .map(|(name, kind)| (name, kind.name().to_owned()))
+        .collect();
+    let name = file.file_name().map_or_else(|| file.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let text = spec::scaffold(&columns, &name);
+    let value = json!({ "spec": text, "columns": columns });
+    let Some(out) = out else { return Ok(Answer { text, value }) };
+    let write = || -> std::io::Result<()> {
+        let mut target = std::fs::OpenOptions::new().write(true).create_new(true).open(out)?;
+        target.write_all(text.as_bytes())
+    };
+    write().map_err(|error| {
+        let why = if error.kind() == std::io::ErrorKind::AlreadyExists {
+            "exists; choose another name"
+        } else {
+            "cannot be written"
+        };
+        Failure::Write(format!("{}: {why}", out.display()))
+    })?;
+    let text = format!("Wrote {}. Edit what is marked TODO, then: tactful check {}\n", out.display(), out.display());
+    Ok(Answer { text, value })
+}
+
+fn is_parquet(file: &Path) -> bool {
+    file.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet") || end.eq_ignore_ascii_case("pq"))
+}
+
+pub(super) fn check(args: &SpecArgs) -> Result<Answer, Failure> {
+    let opened = open(args)?;
+    let report = feature::check(&opened.spec, &opened.base)?;
+    let promotions = catalogue::load(&opened.spec, &opened.base)?;
+    Costs::of(&opened.spec.privacy)?;
+    let mut text = format!("{}: sound. Nothing was spent.\n", args.spec.display());
+    for file in &report.files {
+        let _ = writeln!(text, "  {}: {}", file.role, file.path);
+    }
+    let _ = writeln!(
+        text,
+        "  {} features, {} segments, k floor {}",
+        opened.spec.features.len(),
+        opened.spec.segments.number,
+        opened.spec.segments.floor
+    );
+    if !report.groups.is_empty() {
+        let inside: usize = report.groups.iter().map(|g| g.products).sum();
+        let _ = writeln!(
+            text,
+            "  catalogue: {inside} products in {} groups, {} sensitive or excluded, {} in no list (denied)",
+            report.groups.len(),
+            report.barred_products,
+            report.unknown_products
+        );
+        for group in report.groups.iter().filter(|g| g.products == 0) {
+            let _ = writeln!(text, "  note: group `{}` holds no product of the catalogue", group.key);
+        }
+    }
+    if opened.spec.promotions.is_some() {
+        let matched = promotions.iter().filter(|p| p.targets.names_a_group() && p.targets.sensitive <= 0.0).count();
+        let _ = writeln!(text, "  promotions: {matched} of {} can be matched", promotions.len());
+    }
+    let mut advice = opened.spec.advice();
+    let open_questions = std::fs::read_to_string(&args.spec).map_or(0, |text| text.matches("TODO").count());
+    if open_questions > 0 {
+        advice.push(format!("{open_questions} places of the spec still say TODO: only a person can decide them"));
+    }
+    for line in &advice {
+        let _ = writeln!(text, "  note: {line}");
+    }
+    let value = json!({
+        "sound": true, "files": report.files.iter().map(|f| json!({ "role": f.role, "path": f.path })).collect::<Vec<_>>(),
+        "groups": report.groups.iter().map(|g| json!({ "key": g.key, "products": g.products })).collect::<Vec<_>>(),
+        "unknown_products": report.unknown_products, "barred_products": report.barred_products,
+        "promotions": promotions.len(), "advice": advice,
+    });
+    Ok(Answer { text, value })
+}
+
+pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Failure> {
+    let opened = open(args)?;
+    let (spec, privacy) = (&opened.spec, opened.spec.privacy);
+    let customers = customers.or(spec.expected_customers).ok_or_else(|| {
+        Failure::Usage(
+            "plan needs a public guess of the number of customers: --customers N, or expected_customers in the spec"
+                .into(),
+        )
+    })?;
+    let costs = Costs::of(&privacy)?;
+    let left = ledger::left(&privacy, &opened.ledger, &spec.population)?;
+    let forecast = engine::forecast(spec, customers)?;
+    let odds = engine::even_odds(privacy) * 100.0;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "A release of `{}` would spend epsilon {} at delta {:e} (rho {:.6}).",
+        spec.population,
+        privacy.epsilon.value(),
+        privacy.delta.value(),
+        costs.loss.rho.value()
+    );
+    let _ = writeln!(text, "  An even guess whether a {} is in the data becomes at most {odds:.1} %.", spec.unit);
+    let _ = writeln!(text, "  {} such releases fit into what is left of {}.", left.releases, left.year);
+    let _ = writeln!(text, "If there are {customers} {}s (a guess; none was counted):", spec.unit);
+    let _ = writeln!(
+        text,
+        "  sizes: within {:.0} of the truth, 95 times in 100 ({:.0} % of an average segment)",
+        forecast.size_half_width,
+        forecast.size_relative * 100.0
+    );
+    let _ = writeln!(
+        text,
+        "  smallest segment that is shown: about {:.0} {}s (k floor {})",
+        forecast.size_threshold, spec.unit, spec.segments.floor
+    );
+    let _ = writeln!(
+        text,
+        "  centroids: each coordinate within {:.3} of a feature's half-range, if {}s lie within {:.1} half-ranges of their centroid",
+        forecast.centroid_half_width, spec.unit, forecast.assumed_radius
+    );
+    if spec.taxonomy.is_some() {
+        let _ = writeln!(
+            text,
+            "  categories: shares within {:.0} percentage points",
+            forecast.incidence_half_width * 100.0
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  at most {} segments of equal size could be shown; {} are asked for",
+        forecast.segments_carried, spec.segments.number
+    );
+    let value = json!({
+        "population": spec.population, "epsilon": privacy.epsilon.value(), "delta": privacy.delta.value(),
+        "rho_nano": costs.loss.rho.nano(), "delta_floor_atto": costs.loss.delta_atto, "year": left.year,
+        "releases_left": left.releases, "forecast": forecast,
+    });
+    Ok(Answer { text, value })
+}
+
+/// Exit statuses: what each means, whether a retry can help, what to do.
+const STATUSES: [(u8, &str, bool, &str); 12] = [
+    (0, "done", false, "nothing"),
+    (2, "bad usage", false, "see --help"),
+    (3, "bad spec", false, "mend the keys that are named; `tactful check SPEC`"),
+    (
+        10,
+        "budget exhausted",
+        false,
+        "wait for the next year, lower epsilon, or `tactful ledger raise` with two approvers",
+    ),
+    (
+        11,
+        "nothing above the k floor",
+        false,
+        "fewer segments, a longer window, or a larger epsilon; the run's budget is spent",
+    ),
+    (12, "refused by policy", false, "take out what is refused; it cannot be switched off"),
+    (14, "ledger integrity", false, "do not spend; find out who changed the ledger, restore nothing older"),
+    (15, "bad data", false, "mend the file or the column that is named"),
+    (70, "internal error", false, "report it, with the code and the command"),
+    (73, "the output cannot be written", false, "another --out, room, or permission"),
+    (75, "busy", true, "run the same command again later"),
+    (130, "interrupted", false, "run again; what was reserved is spent"),
+];
+
+pub(super) fn errors() -> Answer {
+    let mut text = String::from("status  retry  meaning, and what to do\n");
+    let used = STATUSES.iter();
+    for (status, meaning, retry, remedy) in used.clone() {
+        let _ = writeln!(text, "{status:>6}  {:<5}  {meaning}: {remedy}", if *retry { "yes" } else { "no" });
+    }
+    let value = used
+        .map(|(status, meaning, retry, remedy)| json!({ "exit": status, "meaning": meaning, "retry": retry, "remedy": remedy }))
+        .collect();
+    Answer { text, value }
+}

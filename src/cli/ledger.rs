@@ -1,0 +1,128 @@
+//! `budget` and `ledger`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tactful_kernel::ledger::Status;
+use tactful_kernel::{Ledger, Loss, Rho, accountant};
+
+use super::args::{LedgerVerb, SpecArgs};
+use super::{Answer, Failure, open};
+use crate::engine::{self, Costs, releases_left, year_cap};
+use crate::release::manifest;
+use crate::spec::Privacy;
+
+/// What is left of a year, in releases and in ε.
+pub(super) struct Left {
+    pub releases: u64,
+    pub epsilon_spent: f64,
+    pub year: String,
+    pub exists: bool,
+}
+
+pub(super) fn left(privacy: &Privacy, ledger: &Path, population: &str) -> Result<Left, Failure> {
+    let costs = Costs::of(privacy)?;
+    let (cap, claim) = year_cap(privacy)?;
+    if !ledger.exists() {
+        let by_rho = cap.rho.nano() / costs.loss.rho.nano();
+        let releases = by_rho.min(cap.delta_atto / costs.loss.delta_atto.max(1));
+        let year = chrono::Utc::now().format("%Y").to_string();
+        return Ok(Left { releases, epsilon_spent: 0.0, year, exists: false });
+    }
+    let opening = tactful_kernel::ledger::Opening { population: population.into(), cap, claim };
+    let status = Ledger::open(ledger, &opening).map_err(engine::EngineError::from)?.status()?;
+    let epsilon_spent = spent_epsilon(&status, privacy)?;
+    Ok(Left { releases: releases_left(&status, costs.loss), epsilon_spent, year: status.year, exists: true })
+}
+
+fn spent_epsilon(status: &Status, privacy: &Privacy) -> Result<f64, Failure> {
+    let spent = status.spent_in_year;
+    let Ok(rho) = Rho::from_nano(spent.rho_nano) else { return Ok(0.0) };
+    let loss = Loss { rho, delta_atto: spent.delta_atto };
+    Ok(accountant::epsilon(loss, privacy.delta_per_year).map_err(engine::EngineError::from)?.value())
+}
+
+pub(super) fn budget(args: &SpecArgs) -> Result<Answer, Failure> {
+    let opened = open(args)?;
+    let privacy = opened.spec.privacy;
+    let left = left(&privacy, &opened.ledger, &opened.spec.population)?;
+    let (cap, delta) = (privacy.epsilon_per_year.value(), privacy.delta_per_year.value());
+    let again = if left.releases == 1 { "release" } else { "releases" };
+    let mut text = format!(
+        "{} more {again} like this one fit into {} for `{}`.\n\
+         Spent in {}: epsilon {:.3} of {cap} at delta {delta:e}. (Epsilons do not add up; releases compose more cheaply.)\n",
+        left.releases, left.year, opened.spec.population, left.year, left.epsilon_spent
+    );
+    if !left.exists {
+        text.push_str("There is no ledger yet: the first run makes it.\n");
+    }
+    let value = json!({
+        "population": opened.spec.population, "year": left.year, "releases_left": left.releases,
+        "epsilon_spent": left.epsilon_spent, "epsilon_per_year": cap, "delta_per_year": delta,
+        "ledger": opened.ledger.display().to_string(), "ledger_exists": left.exists,
+    });
+    Ok(Answer { text, value })
+}
+
+pub(super) fn ledger(verb: LedgerVerb) -> Result<Answer, Failure> {
+    match verb {
+        LedgerVerb::Verify { ledger, releases } => verify(&ledger, &releases),
+        LedgerVerb::Raise { spec, reason, approvers } => raise(&spec, &reason, &approvers),
+    }
+}
+
+fn verify(path: &Path, releases: &[PathBuf]) -> Result<Answer, Failure> {
+    let found = Ledger::verify(path)?;
+    let ledger = Ledger::open_existing(path)?;
+    let mut unknown = Vec::new();
+    for dir in releases {
+        let manifest = manifest::verify(dir)?;
+        let known = ledger.release_known(&engine::sha256(&manifest.to_json()))?
+            && ledger.contains_head(manifest.reservation, &manifest.ledger_head)?;
+        if !known {
+            unknown.push(dir.display().to_string());
+        }
+    }
+    if let Some(dir) = unknown.first() {
+        return Err(
+            engine::EngineError::UnknownRelease { ledger: path.display().to_string(), release: dir.clone() }.into()
+        );
+    }
+    let text = format!(
+        "{}: whole. {} events, {} reservations, {} releases for `{}`; head {} at {}.\n{}",
+        path.display(),
+        found.events,
+        found.reservations,
+        found.releases.len(),
+        found.population,
+        found.head.hash,
+        found.head.seq,
+        if releases.is_empty() {
+            String::new()
+        } else {
+            format!("{} releases checked: all are this ledger's.\n", releases.len())
+        },
+    );
+    let value = serde_json::to_value(&found)
+        .map_err(|_| engine::EngineError::Internal("the verification does not serialise"))?;
+    Ok(Answer { text, value })
+}
+
+fn raise(args: &SpecArgs, reason: &str, approvers: &[String]) -> Result<Answer, Failure> {
+    let [first, second] = approvers else {
+        return Err(Failure::Usage("a raise needs exactly two approvers: --approver A --approver B".into()));
+    };
+    let opened = open(args)?;
+    let (cap, claim) = year_cap(&opened.spec.privacy)?;
+    let mut ledger = Ledger::open_existing(&opened.ledger)?;
+    let head = ledger.raise(cap, claim, reason, [first.as_str(), second.as_str()])?;
+    let text = format!(
+        "The year's budget of `{}` is now epsilon {} at delta {:e}. Recorded as event {} with its reason and approvers.\n",
+        opened.spec.population,
+        claim.epsilon.value(),
+        claim.delta.value(),
+        head.seq
+    );
+    let value = json!({ "seq": head.seq, "head": head.hash, "epsilon_per_year": claim.epsilon.value() });
+    Ok(Answer { text, value })
+}

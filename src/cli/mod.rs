@@ -1,0 +1,170 @@
+//! The command line: parse, call the engine, render. Data go to stdout, talk to stderr; no policy lives here.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod args;
+mod demo;
+mod inspect;
+mod ledger;
+mod progress;
+mod run;
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde_json::{Value, json};
+
+use crate::engine::{EngineError, Exit};
+use crate::spec::{self, Spec};
+use args::{Args, Format, SpecArgs, Verb};
+
+/// What a verb hands back: the text for a person, or the value for a program.
+pub(crate) struct Answer {
+    text: String,
+    value: Value,
+}
+
+/// Why a verb gave no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// From the engine and below.
+    Engine(EngineError),
+    /// The command line asks for something that cannot be.
+    Usage(String),
+    /// A file of the command line's own could not be written.
+    Write(String),
+}
+
+impl<E: Into<EngineError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl Failure {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Engine(error) => error.code(),
+            Self::Usage(_) => "usage",
+            Self::Write(_) => "output.write",
+        }
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Engine(error) => error.exit(),
+            Self::Usage(_) => Exit::Usage,
+            Self::Write(_) => Exit::CannotWrite,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Engine(error) => error.to_string(),
+            Self::Usage(message) | Self::Write(message) => message.clone(),
+        }
+    }
+}
+
+/// Runs the command line; the exit statuses are those of [`Exit`], and 0.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let format = args.format;
+    match answer(args) {
+        Ok(answer) => {
+            let text = match format {
+                Format::Text => answer.text,
+                Format::Json => pretty(&answer.value),
+            };
+            // A reader that went away (`| head`) is no failure of ours.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            let (code, exit) = (failure.code(), failure.exit());
+            for line in failure.message().lines() {
+                // A spec has a code for each of its problems, in the text already.
+                let told = matches!(failure, Failure::Engine(EngineError::Spec(_)));
+                eprintln!("tactful: {line}{}", if told { String::new() } else { format!(" [{code}]") });
+            }
+            if format == Format::Json {
+                let retry = exit == Exit::Busy;
+                let error = json!({ "code": code, "exit": exit as u8, "message": failure.message(), "retry": retry });
+                let _ = std::io::stdout().write_all(pretty(&json!({ "error": error })).as_bytes());
+            }
+            ExitCode::from(exit as u8)
+        }
+    }
+}
+
+fn answer(args: Args) -> Result<Answer, Failure> {
+    let talk = !args.quiet;
+    match args.verb {
+        Verb::Demo { out } => demo::demo(&out, talk),
+        Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
+        Verb::Check(spec) => inspect::check(&spec),
+        Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
+        Verb::Run { spec, out } => run::run(&spec, &out, talk),
+        Verb::Show { dir } => run::show(&dir),
+        Verb::Budget(spec) => ledger::budget(&spec),
+        Verb::Ledger { verb } => ledger::ledger(verb),
+        Verb::Errors => Ok(inspect::errors()),
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Terminal width and whether colour is wanted on stdout.
+fn screen() -> (usize, bool) {
+    let terminal = std::io::stdout().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let width = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+    (if width == 0 { 100 } else { width }, colour)
+}
+
+/// A spec, where its paths start, and its ledger.
+pub(crate) struct Opened {
+    pub spec: Spec,
+    pub base: PathBuf,
+    pub ledger: PathBuf,
+}
+
+fn open(args: &SpecArgs) -> Result<Opened, Failure> {
+    let spec = spec::load(&args.spec)?;
+    let folder = args.spec.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base = args.data.clone().unwrap_or_else(|| folder.to_path_buf());
+    let ledger = ledger_path(args.ledger.as_deref(), &spec.population)?;
+    Ok(Opened { spec, base, ledger })
+}
+
+/// The ledger named on the command line or in `TACTFUL_LEDGER`, else the population's own in the user's data
+/// directory.
+fn ledger_path(named: Option<&Path>, population: &str) -> Result<PathBuf, Failure> {
+    if let Some(path) = named {
+        return Ok(path.to_path_buf());
+    }
+    let home = dirs::data_dir().ok_or_else(|| {
+        Failure::Usage(
+            "there is no home directory to keep the ledger in; name a file with --ledger or TACTFUL_LEDGER".into(),
+        )
+    })?;
+    Ok(home.join("tactful").join(format!("{population}.ledger")))
+}
+
+/// Makes the folder of the default ledger, for its owner alone.
+fn make_ledger_folder(ledger: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    let Some(folder) = ledger.parent().filter(|p| !p.as_os_str().is_empty() && !p.exists()) else {
+        return Ok(());
+    };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|_| {
+        Failure::Write(format!(
+            "{}: the ledger's folder cannot be made; name another file with --ledger",
+            folder.display()
+        ))
+    })
+}

@@ -1,0 +1,191 @@
+//! One error for the whole job, with a stable code and an exit status; never a private value.
+
+use tactful_kernel::ledger::LedgerError;
+use tactful_kernel::loss::LossError;
+use tactful_kernel::measurement::MeasurementError;
+
+use crate::cluster::ClusterError;
+use crate::gate::GateError;
+use crate::release::{PublishError, ReadError};
+use crate::source::{ExitClass, RawError};
+use crate::spec::SpecError;
+
+/// What can go wrong between a spec and a release.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The spec breaks rules.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// A file of the raw side, or of promotions, cannot be used.
+    #[error(transparent)]
+    Raw(#[from] RawError),
+    /// The ledger refused or could not be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// ε and δ make no budget.
+    #[error("the privacy budget of the spec cannot be used: {0}; raise epsilon or delta")]
+    Loss(#[from] LossError),
+    /// A measurement gave nothing.
+    #[error("a measurement failed: {0}")]
+    Measurement(#[from] MeasurementError),
+    /// Clustering gave nothing.
+    #[error("clustering failed: {0}")]
+    Cluster(#[from] ClusterError),
+    /// Nothing cleared the floor.
+    #[error(
+        "nothing is released: {0}; ask for fewer segments, a longer window or a larger epsilon (the budget of this run is spent)"
+    )]
+    Gate(GateError),
+    /// The noisy number of customers in the window is below the floor.
+    #[error(
+        "{file}: the customers with a usable line from {start} to {end} (column `{column}`) cannot be told from none; \
+         check the window, the date column and its date_format (the budget of this run is spent)"
+    )]
+    NobodyInWindow {
+        /// The transactions file.
+        file: String,
+        /// Date column.
+        column: String,
+        /// First day in.
+        start: String,
+        /// First day out.
+        end: String,
+    },
+    /// The noised share of customers with a dropped line is above what the contract allows.
+    #[error(
+        "{file}: more customers have lines that break the rule `{rule}` than contract.refuse_above allows \
+         (measured with noise); mend the feed or raise refuse_above (the budget of this run is spent)"
+    )]
+    Refused {
+        /// The transactions file.
+        file: String,
+        /// Rule code.
+        rule: &'static str,
+    },
+    /// The release could not be written.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A release could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A release that the ledger does not know, or whose head is not in its chain.
+    #[error(
+        "{release}: the ledger {ledger} does not know this release, or was cut or replaced since; find the ledger that \
+         wrote it, and do not spend from this one"
+    )]
+    UnknownRelease {
+        /// The ledger's file.
+        ledger: String,
+        /// The release's directory.
+        release: String,
+    },
+    /// Stopped by a signal between two stages.
+    #[error("interrupted{}; no release was written", if *.spent { " after its budget was reserved: that budget is spent" } else { " before anything was spent" })]
+    Interrupted {
+        /// Whether the reservation had been made.
+        spent: bool,
+    },
+    /// A defect of this program.
+    #[error("internal error: {0}; please report it")]
+    Internal(&'static str),
+}
+
+impl From<GateError> for EngineError {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::NothingAboveFloor { .. } => Self::Gate(error),
+            GateError::Measurement(inner) => Self::Measurement(inner),
+            GateError::Cluster(inner) => Self::Cluster(inner),
+        }
+    }
+}
+
+/// The documented exit statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Bad usage of the command line.
+    Usage = 2,
+    /// The spec must change.
+    BadSpec = 3,
+    /// The year's budget does not hold this release.
+    BudgetExhausted = 10,
+    /// Nothing cleared the k floor.
+    BelowFloor = 11,
+    /// A rule of the house refuses.
+    Policy = 12,
+    /// The ledger was changed, cut or replaced.
+    LedgerIntegrity = 14,
+    /// A data file must change.
+    BadData = 15,
+    /// A defect of this program.
+    Internal = 70,
+    /// The output cannot be written.
+    CannotWrite = 73,
+    /// The ledger or the target is in use: try again.
+    Busy = 75,
+    /// Stopped by a signal.
+    Interrupted = 130,
+}
+
+impl EngineError {
+    /// Stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Spec(error) => error.code(),
+            Self::Raw(error) => error.code(),
+            Self::Ledger(error) => error.code(),
+            Self::Loss(_) => "spec.budget",
+            Self::Measurement(_) => "measurement.failed",
+            Self::Cluster(_) => "cluster.failed",
+            Self::Gate(_) => "floor.nothing-above",
+            Self::NobodyInWindow { .. } => "data.nobody-in-window",
+            Self::Refused { .. } => "data.refused",
+            Self::Publish(error) => error.code(),
+            Self::Read(error) => error.code(),
+            Self::UnknownRelease { .. } => "ledger.unknown-release",
+            Self::Interrupted { .. } => "run.interrupted",
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// Exit status of the command line.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Spec(error) if error.is_policy() => Exit::Policy,
+            Self::Spec(_) | Self::Loss(_) | Self::Measurement(MeasurementError::Range) => Exit::BadSpec,
+            Self::Raw(error) => match error.exit_class() {
+                ExitClass::BadSpec => Exit::BadSpec,
+                ExitClass::BadData => Exit::BadData,
+                ExitClass::Policy => Exit::Policy,
+                ExitClass::Internal => Exit::Internal,
+            },
+            Self::Ledger(error) => ledger_exit(error),
+            Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
+            Self::Gate(_) => Exit::BelowFloor,
+            Self::NobodyInWindow { .. } | Self::Refused { .. } | Self::Read(_) => Exit::BadData,
+            Self::Publish(error) if error.code() == "output.busy" => Exit::Busy,
+            Self::Publish(_) => Exit::CannotWrite,
+            Self::UnknownRelease { .. } => Exit::LedgerIntegrity,
+            Self::Interrupted { .. } => Exit::Interrupted,
+        }
+    }
+}
+
+fn ledger_exit(error: &LedgerError) -> Exit {
+    match error.code() {
+        "ledger.busy" => Exit::Busy,
+        "ledger.exhausted" => Exit::BudgetExhausted,
+        "ledger.cap-raised" | "ledger.other-population" | "ledger.already-released" | "ledger.not-a-raise" => {
+            Exit::Policy
+        }
+        "ledger.integrity" | "ledger.foreign-file" | "ledger.format" | "ledger.unfinished" | "ledger.clock" => {
+            Exit::LedgerIntegrity
+        }
+        "ledger.missing" | "ledger.bad-request" => Exit::Usage,
+        "ledger.read-only" | "ledger.no-space" | "ledger.io" => Exit::CannotWrite,
+        _ => Exit::Internal,
+    }
+}

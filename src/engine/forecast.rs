@@ -1,0 +1,64 @@
+//! What a run would cost and how exact it would be: from the spec and a public guess of the population.
+
+use tactful_kernel::loss::LossError;
+use tactful_kernel::measurement::planned_sigma;
+
+use super::budget::{self, Costs};
+use crate::cluster::Shares;
+use crate::profile::Z95;
+use crate::spec::Spec;
+
+/// The expected errors of a release. Reads no private row and depends on none.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Forecast {
+    /// The public guess.
+    pub customers: u64,
+    /// Half a size's 95 % interval, in units.
+    pub size_half_width: f64,
+    /// The same for a segment of average size, as a share of it.
+    pub size_relative: f64,
+    /// Noisy size that a segment must reach: the floor and what keeps its test private.
+    pub size_threshold: f64,
+    /// Half the 95 % interval of a centroid's coordinate in a segment of average size, in parts of the
+    /// feature's public half-range, if units lie about [`Forecast::assumed_radius`] from their centroid.
+    pub centroid_half_width: f64,
+    /// Assumed distance from the centroid that clipping allows, in half-ranges of one feature.
+    pub assumed_radius: f64,
+    /// Half the 95 % interval of a group's incidence in a segment of average size, as a share of its units.
+    pub incidence_half_width: f64,
+    /// Segments of average size above the threshold that this population could have at most.
+    pub segments_carried: u64,
+}
+
+/// Half-ranges per root of the number of features within which a unit usually lies of its centroid.
+const TYPICAL_SPREAD: f64 = 0.3;
+
+/// Forecasts a release for `customers` units.
+///
+/// # Errors
+/// [`LossError`] when the spec's ε and δ leave nothing.
+pub fn forecast(spec: &Spec, customers: u64) -> Result<Forecast, LossError> {
+    let costs = Costs::of(&spec.privacy)?;
+    let sigma = |per_mille: u64, sensitivity: f64| planned_sigma(sensitivity, costs.part(per_mille));
+    let (dim, groups) = (spec.features.len(), spec.taxonomy.as_ref().map_or(0, |t| t.groups.len()));
+    let segment = (customers as f64 / spec.segments.number as f64).max(1.0);
+    let size = sigma(budget::SIZES, 1.0);
+    let tail = (2.0 * (0.5 / costs.clusters_delta.value()).ln()).sqrt();
+    let threshold = spec.segments.floor as f64 + sigma(budget::FLOOR, 1.0) * tail + 2.0;
+    let radius = TYPICAL_SPREAD * (dim as f64).sqrt();
+    let shares = Shares::for_dim(dim);
+    let for_sums = budget::clustering(groups) * shares.refinement() * (1000 - shares.counts_in_round) / 1_000_000;
+    // Averaging the rounds gives about the noise of one query with all of the refinement's budget.
+    let centroid = sigma(for_sums.max(1), radius) / segment;
+    let incidence = sigma(budget::incidence(groups), (groups as f64).sqrt()) / (2.0 * segment);
+    Ok(Forecast {
+        customers,
+        size_half_width: Z95 * size,
+        size_relative: Z95 * size / segment,
+        size_threshold: threshold,
+        centroid_half_width: Z95 * centroid,
+        assumed_radius: radius,
+        incidence_half_width: Z95 * incidence,
+        segments_carried: (customers as f64 / (threshold + Z95 * size)).floor() as u64,
+    })
+}

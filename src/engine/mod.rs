@@ -1,0 +1,292 @@
+//! The engine: the only caller of all stages, from a checked spec to a published release.
+
+mod assemble;
+mod budget;
+mod error;
+mod forecast;
+#[cfg(test)]
+mod usefulness;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use linfa::ParamGuard;
+use linfa::dataset::DatasetBase;
+use linfa::traits::FitWith;
+use tactful_kernel::ledger::{Confirmation, Opening, Request, Status};
+use tactful_kernel::measurement::{self, Aggregates};
+use tactful_kernel::{InMemory, Ledger, Line, Loss, Noised, Permit, Rho};
+
+use crate::cluster::{DpKMeans, PrivateRecords};
+use crate::contract::{self, RULES};
+use crate::feature;
+use crate::gate::{self, FloorBudget};
+use crate::profile::{self, Estimate, Remembered, Z95};
+use crate::promotion::catalogue;
+use crate::release::{Manifest, PublishError, Release, Staging, canonical};
+use crate::spec::Spec;
+
+pub use assemble::even_odds;
+pub use budget::{Costs, year_cap};
+pub use error::{EngineError, Exit};
+pub use forecast::{Forecast, forecast};
+
+/// What a run is doing: for progress displays. Says nothing of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Looking at files, spec and ledger; nothing private is read.
+    Checking,
+    /// Reading transactions into one bounded row per customer.
+    Reading,
+    /// Writing the reservation to the ledger.
+    Reserving,
+    /// Noisy counts and data quality.
+    Counting,
+    /// Private clustering.
+    Clustering,
+    /// The k floor.
+    Flooring,
+    /// Sizes, categories, promotions.
+    Profiling,
+    /// Writing the release.
+    Publishing,
+}
+
+impl Step {
+    /// All steps, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Checking,
+        Self::Reading,
+        Self::Reserving,
+        Self::Counting,
+        Self::Clustering,
+        Self::Flooring,
+        Self::Profiling,
+        Self::Publishing,
+    ];
+
+    /// What to tell a person.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Checking => "checking spec, files and ledger",
+            Self::Reading => "reading purchases into one bounded row per customer",
+            Self::Reserving => "reserving the privacy budget",
+            Self::Counting => "measuring counts and data quality",
+            Self::Clustering => "clustering privately",
+            Self::Flooring => "applying the k floor",
+            Self::Profiling => "profiling segments and matching promotions",
+            Self::Publishing => "writing the release",
+        }
+    }
+}
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The checked spec.
+    pub spec: Spec,
+    /// Where its relative paths start.
+    pub base: PathBuf,
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// The release's directory; must not exist.
+    pub out: PathBuf,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was published.
+    pub release: Release,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Runs a job to a published release.
+///
+/// Order: everything that can fail without private data is tried first; the reservation is on disk before the
+/// first private aggregate is read; after it nothing is refunded. `stop` is looked at between steps.
+///
+/// # Errors
+/// [`EngineError`]; no error leaves a partial release.
+pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome, EngineError> {
+    let go = |step: Step, spent: bool| {
+        if stop.load(Ordering::Relaxed) {
+            return Err(EngineError::Interrupted { spent });
+        }
+        progress(step);
+        Ok(())
+    };
+    go(Step::Checking, false)?;
+    let spec = &job.spec;
+    // The target is held from here, so that a rival run for it spends nothing.
+    let mut staging = Staging::begin(&job.out)?;
+    feature::check(spec, &job.base)?;
+    let promotions = catalogue::load(spec, &job.base)?;
+    let costs = Costs::of(&spec.privacy)?;
+    let mut ledger = open_ledger(spec, &job.ledger)?;
+    let request = Request {
+        loss: costs.loss,
+        spec_sha256: spec.fingerprint(),
+        purpose: format!("release of {} segments", spec.segments.number),
+        request_id: None,
+    };
+    ledger.would_fit(costs.loss)?;
+
+    go(Step::Reading, false)?;
+    let features = feature::bounded(spec, &job.base, &|_| ())?;
+    go(Step::Reserving, false)?;
+    let permit = ledger.reserve(&request)?;
+    let reservation = permit.reservation();
+    let status = ledger.status()?;
+    let mut purse = Purse { rest: permit, costs };
+
+    go(Step::Counting, true)?;
+    let data = InMemory::new(features);
+    let counted = count(&data, spec, &mut purse)?;
+
+    go(Step::Clustering, true)?;
+    let groups = data.groups();
+    let dataset = DatasetBase::new(PrivateRecords(data), ());
+    let params =
+        DpKMeans::params(spec.segments.number, feature::lattice(spec).map_err(crate::cluster::ClusterError::from)?);
+    let model = params.check()?.fit_with(purse.take(budget::clustering(groups))?, &dataset)?;
+    let data = &dataset.records.0;
+
+    go(Step::Flooring, true)?;
+    let floor_budget = FloorBudget {
+        clusters: purse.take_with_delta(budget::FLOOR, costs.clusters_delta.atto())?,
+        clusters_delta: costs.clusters_delta,
+        remainder: purse.take_with_delta(budget::REMAINDER, costs.remainder_delta.atto())?,
+        remainder_delta: costs.remainder_delta,
+    };
+    let gated = gate::apply(data, &model, spec.segments.floor, floor_budget)?;
+
+    go(Step::Profiling, true)?;
+    let profiles = profile::measure(data, &gated, purse.take(budget::incidence(groups))?, purse.take(budget::SIZES)?)?;
+    drop(dataset);
+    let previous = ledger.last_model()?.and_then(|value| serde_json::from_value::<Remembered>(value).ok());
+    let parts = assemble::Parts {
+        spec,
+        costs: &costs,
+        counted: &counted,
+        model: &model,
+        gated: &gated,
+        profiles: &profiles,
+        promotions: &promotions,
+        previous: previous.as_ref(),
+        reservation: &reservation,
+        status: &status,
+    };
+    let (release, remembered) = assemble::release(&parts)?;
+    // What is handed back and printed has the numbers of the files, not more digits of them.
+    let release = canonical(&release).map_err(PublishError::from)?;
+
+    go(Step::Publishing, true)?;
+    let manifest = staging.fill(&release)?;
+    staging.publish()?;
+    let confirmation = Confirmation {
+        manifest_sha256: sha256(&manifest.to_json()),
+        release_path: std::path::absolute(&job.out).unwrap_or_else(|_| job.out.clone()).display().to_string(),
+        model: serde_json::to_value(&remembered).map_err(|_| EngineError::Internal("the model does not serialise"))?,
+    };
+    ledger.confirm(&reservation, &confirmation)?;
+    Ok(Outcome { release, manifest })
+}
+
+/// Opens, or makes, the ledger of a spec's population.
+///
+/// # Errors
+/// [`EngineError::Ledger`], [`EngineError::Loss`].
+pub fn open_ledger(spec: &Spec, path: &Path) -> Result<Ledger, EngineError> {
+    let (cap, claim) = year_cap(&spec.privacy)?;
+    Ok(Ledger::open(path, &Opening { population: spec.population.clone(), cap, claim })?)
+}
+
+/// Releases of this loss that fit into what a status says is left of the year.
+#[must_use]
+pub fn releases_left(status: &Status, loss: Loss) -> u64 {
+    let by_rho = status.remaining_in_year.rho_nano / loss.rho.nano();
+    match loss.delta_atto {
+        0 => by_rho,
+        delta => by_rho.min(status.remaining_in_year.delta_atto / delta),
+    }
+}
+
+/// The permit of a run, handed out by public shares.
+struct Purse {
+    rest: Permit,
+    costs: Costs,
+}
+
+impl Purse {
+    fn take(&mut self, per_mille: u64) -> Result<Permit, EngineError> {
+        self.take_with_delta(per_mille, 0)
+    }
+
+    fn take_with_delta(&mut self, per_mille: u64, delta_atto: u64) -> Result<Permit, EngineError> {
+        let part: Rho = self.costs.part(per_mille);
+        self.rest.take(part, delta_atto).map_err(|_| EngineError::Internal("the shares of a release exceed it"))
+    }
+}
+
+/// Standard deviations of noise above which a count is surely of somebody: an empty window is taken for one
+/// with customers once in 30,000 runs. Whether they are enough is for the floor to say.
+const TOLD_FROM_NONE: f64 = 4.0;
+
+/// The first measurements: how many customers, and how many with lines that break a rule.
+struct Counted {
+    population: Estimate,
+    /// Per rule, the share of customers.
+    quality: Vec<Estimate>,
+    lines: Vec<Line>,
+}
+
+fn count(data: &impl Aggregates, spec: &Spec, purse: &mut Purse) -> Result<Counted, EngineError> {
+    let count = measurement::count(data, purse.take(budget::COUNT)?)?;
+    let flags = measurement::flags(data, purse.take(budget::QUALITY)?)?;
+    let population = Estimate { value: *count.value() as f64, sigma: sigma(&count) };
+    let broken = sigma(&flags);
+    let mut lines = count.lines().to_vec();
+    lines.extend_from_slice(flags.lines());
+    let transactions = &spec.sources.transactions;
+    if population.value < TOLD_FROM_NONE * population.sigma {
+        return Err(EngineError::NobodyInWindow {
+            file: transactions.file.path.display().to_string(),
+            column: transactions.date.clone(),
+            start: spec.window.start.to_string(),
+            end: spec.window.end.to_string(),
+        });
+    }
+    let share = |&units: &i64| {
+        let value = units as f64 / population.value;
+        let sigma = (broken.powi(2) + (value * population.sigma).powi(2)).sqrt() / population.value;
+        Estimate { value, sigma }
+    };
+    let quality: Vec<Estimate> = flags.value().iter().map(share).collect();
+    for (rule, affected) in quality.iter().enumerate() {
+        let surely = affected.value - Z95 * affected.sigma;
+        if contract::tells_of_a_broken_feed(&spec.contract, rule) && surely > spec.contract.refuse_above {
+            let file = transactions.file.path.display().to_string();
+            return Err(EngineError::Refused { file, rule: RULES[rule].code });
+        }
+    }
+    Ok(Counted { population, quality, lines })
+}
+
+fn sigma<T>(noised: &Noised<T>) -> f64 {
+    noised.lines().iter().map(|line| line.sigma).fold(0.0, f64::max)
+}
+
+/// SHA-256 in lower-case hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    use std::fmt::Write;
+    sha2::Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
