@@ -322,6 +322,10 @@ pub(crate) fn ceil_sqrt(square: u64) -> u32 {
 /// direction √127 · 2; so a difference is below 2²⁴, a projection's entry below 2²⁹, and 127 squares of
 /// those below 2⁶⁴ with a root below 2³². The widest case is run in `measurement/tests/sensitivity.rs`.
 pub(crate) fn clip(difference: &mut [i32], radius: u32) {
+    #[cfg(feature = "planted-bugs")]
+    if crate::plant::planted(crate::plant::Bug::ClipMissing) {
+        return;
+    }
     let square: u64 = difference.iter().map(|&v| u64::from(v.unsigned_abs()).pow(2)).sum();
     if square > u64::from(radius).pow(2) {
         let norm = i64::from(ceil_sqrt(square));

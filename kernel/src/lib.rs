@@ -22,6 +22,8 @@ pub mod measurement;
 pub mod memory;
 mod noise;
 pub mod noised;
+#[cfg(feature = "planted-bugs")]
+pub mod plant;
 pub mod raw;
 
 pub use lattice::{Ball, BoundedFeatures, Directions, Lattice, Points, Rows};

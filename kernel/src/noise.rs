@@ -8,6 +8,8 @@ use opendp::metrics::L2Distance;
 
 use crate::loss::NANO;
 use crate::measurement::MeasurementError;
+#[cfg(feature = "planted-bugs")]
+use crate::plant::{Bug, planted};
 
 /// Parts of one in which a standard deviation is held.
 const PARTS: u128 = 64;
@@ -24,6 +26,8 @@ impl Sigma {
         if rho_nano == 0 || square == 0 {
             return Err(MeasurementError::Permit);
         }
+        #[cfg(feature = "planted-bugs")]
+        let square = if planted(Bug::SensitivityHalved) { square.div_ceil(4) } else { square };
         let ratio = square
             .checked_mul(PARTS * PARTS * u128::from(NANO))
             .ok_or(MeasurementError::Range)?
@@ -62,9 +66,18 @@ impl Sigma {
 /// Adds independent discrete Gaussian noise to each entry.
 pub(crate) fn add(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
     let input = (VectorDomain::new(AtomDomain::<i64>::default()), L2Distance::<f64>::default());
+    #[cfg(feature = "planted-bugs")]
+    let sigma = if planted(Bug::NoiseHalved) { Sigma(sigma.0.div_ceil(2)) } else { sigma };
     let mechanism = make_gaussian::<_, _, ZeroConcentratedDivergence>(input.0, input.1, sigma.value(), None)
         .map_err(|_| MeasurementError::Sampler)?;
-    mechanism.invoke(&exact.to_vec()).map_err(|_| MeasurementError::Sampler)
+    let noised = mechanism.invoke(&exact.to_vec()).map_err(|_| MeasurementError::Sampler)?;
+    #[cfg(feature = "planted-bugs")]
+    let noised = crate::plant::taped(match () {
+        () if planted(Bug::NoiseMissing) => exact.to_vec(),
+        () if planted(Bug::NoiseConstant) => exact.iter().map(|v| v + sigma.value() as i64).collect(),
+        () => noised,
+    });
+    Ok(noised)
 }
 
 /// A whole number `t` such that the noise reaches `t` with probability at most `delta`.

@@ -183,6 +183,11 @@ impl Ledger {
             check_text(&path, "the request id", id)?;
         }
         let (limit, now) = (self.limit, (self.clock)());
+        #[cfg(feature = "planted-bugs")]
+        if crate::plant::planted(crate::plant::Bug::ChargedAfter) {
+            let Head { ledger_id, seq, hash } = Head::of(&self.state);
+            return Ok(Permit::on_record(Reservation { ledger_id, seq, head: hash }, request.loss));
+        }
         self.store.append(&mut self.state, |state| {
             let time = stamp(&path, now, state)?;
             if let Some(request_id) = request.request_id.clone()

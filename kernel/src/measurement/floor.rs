@@ -6,6 +6,8 @@ use crate::ledger::Permit;
 use crate::loss::Delta;
 use crate::noise::{self, Sigma};
 use crate::noised::Noised;
+#[cfg(feature = "planted-bugs")]
+use crate::plant::{Bug, planted};
 
 /// What the floor let through.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +60,12 @@ pub fn sizes_above_floor(
     let sizes = exact
         .iter()
         .zip(noisy)
-        .map(|(&exact, noisy)| (exact >= floor && noisy >= threshold).then_some(noisy))
+        .map(|(&exact, noisy)| {
+            let passed = exact >= floor && noisy >= threshold;
+            #[cfg(feature = "planted-bugs")]
+            let passed = if planted(Bug::FloorExactOnly) { exact >= floor } else { passed };
+            passed.then_some(noisy)
+        })
         .collect();
     let mut entry = receipt(line, "sizes above the k floor", 1, sigma);
     entry.delta_atto = delta.atto();

@@ -5,6 +5,8 @@ use crate::lattice::Ball;
 use crate::ledger::Permit;
 use crate::noise::{self, Sigma};
 use crate::noised::Noised;
+#[cfg(feature = "planted-bugs")]
+use crate::plant::{Bug, planted};
 
 /// Number of units.
 ///
@@ -14,6 +16,11 @@ use crate::noised::Noised;
 /// # Errors
 /// [`MeasurementError`].
 pub fn count(data: &impl Aggregates, permit: Permit) -> Result<Noised<i64>, MeasurementError> {
+    #[cfg(feature = "planted-bugs")]
+    if planted(Bug::CountExact) {
+        let (reservation, _, _) = permit.spend();
+        return Ok(Noised::mint(data.count().open(), reservation, vec![]));
+    }
     Ok(gaussian("count of units", data.count().map_sealed(|n| vec![n]), 1, permit)?.map(|v| v[0]))
 }
 
@@ -26,7 +33,10 @@ pub fn count(data: &impl Aggregates, permit: Permit) -> Result<Noised<i64>, Meas
 /// [`MeasurementError`].
 pub fn sum(data: &impl Aggregates, frame: &Ball, permit: Permit) -> Result<Noised<Vec<i64>>, MeasurementError> {
     check_frame(data, frame)?;
-    gaussian("sum of rows", data.sum(frame), u128::from(frame.radius()).pow(2), permit)
+    let square = u128::from(frame.radius()).pow(2);
+    #[cfg(feature = "planted-bugs")]
+    let square = if planted(Bug::BoundsFromData) { longest_square(data, frame).max(1) } else { square };
+    gaussian("sum of rows", data.sum(frame), square, permit)
 }
 
 /// Upper triangle, row by row, of the sum of outer products, in squared lattice steps. Entries off the
@@ -60,6 +70,13 @@ pub fn second_moment(
         .filter_map(|index| if starts.binary_search(&index).is_ok() { diagonal.next() } else { rest.next() })
         .collect();
     Ok(Noised::mint(noised, reservation, vec![receipt(line, "second moment", square, sigma)]))
+}
+
+/// The sum of all squared lengths: at least the longest row's, and no public number.
+#[cfg(feature = "planted-bugs")]
+fn longest_square(data: &impl Aggregates, frame: &Ball) -> u128 {
+    let moments = data.second_moment(frame).open();
+    diagonal(data.dim()).into_iter().map(|at| u128::from(moments[at].unsigned_abs())).sum()
 }
 
 /// Where the diagonal's entries stand in the upper triangle, row by row: row `i` comes after

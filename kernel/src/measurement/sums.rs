@@ -5,6 +5,8 @@ use crate::lattice::{Ball, Directions, Points};
 use crate::ledger::Permit;
 use crate::noise::{self, Sigma};
 use crate::noised::Noised;
+#[cfg(feature = "planted-bugs")]
+use crate::plant::{Bug, planted};
 
 /// Noisy counts and sums, with the noise they carry.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +61,12 @@ pub fn clipped_sums(
     let mut sums = Vec::with_capacity(exact.sums.len());
     for (row, &sigma) in exact.sums.chunks_exact(width).zip(&sigmas) {
         sums.extend(noise::add(row, sigma)?);
+    }
+    #[cfg(feature = "planted-bugs")]
+    if planted(Bug::EmptyClusterSkipped) {
+        for (cluster, _) in exact.counts.iter().enumerate().filter(|(_, count)| **count == 0) {
+            sums[cluster * width..][..width].fill(0);
+        }
     }
     // The costliest centre is what the measurement costs; the others differ from it by rounding alone.
     let costliest = radii.iter().zip(&sigmas).map(|(&radius, &sigma)| {
