@@ -79,10 +79,11 @@ fn check_payer(one: &Permit, other: &Permit) -> Result<(), MeasurementError> {
     if one.reservation() == other.reservation() { Ok(()) } else { Err(MeasurementError::Reservation) }
 }
 
-/// The standard deviation that a measurement of this L2 sensitivity would have for this ρ: for plans.
+/// The standard deviation that a measurement of this L2 sensitivity would have for this ρ, but for rounding:
+/// for plans.
 #[must_use]
 pub fn planned_sigma(sensitivity: f64, rho: Rho) -> f64 {
-    sensitivity / (2.0 * rho.value()).sqrt()
+    noise::planned(sensitivity, rho.value())
 }
 
 fn receipt(line: u32, what: &'static str, square: u128, sigma: Sigma) -> Line {
