@@ -11,7 +11,8 @@ Exit statuses:
     3  bad spec                          15  bad data
    10  the year's budget is exhausted    70  internal error
    11  nothing above the k floor         73  the output cannot be written
-   75  busy, try again                  130  interrupted
+   16  an audit refuted a claim          75  busy, try again
+  130  interrupted
 `tactful errors` lists every code with its remedy.
 
 Start with `tactful demo`; then `tactful init FILE` on a file of yours.";
@@ -120,6 +121,18 @@ pub(super) enum Verb {
     Ledger {
         #[command(subcommand)]
         verb: LedgerVerb,
+    },
+    /// Attack this program and compare what the attacks prove with what it claims.
+    ///
+    /// Plays distinguishing games on every measurement and on the whole release, on populations that do not exist, and runs
+    /// the whole pipeline once with many canaries. Prints a lower bound on ε beside every claimed ε; ends with status
+    /// 16 when a claim is refuted. More seconds give sharper bounds. Reads no data and spends nothing.
+    Audit {
+        /// A spec whose budget, floor and features are put to the test [default: that of the demo].
+        spec: Option<PathBuf>,
+        /// How long to attack, about.
+        #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        seconds: u64,
     },
     /// List every exit status with what it means and what to do.
     Errors,

@@ -160,7 +160,7 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
 }
 
 /// Exit statuses: what each means, whether a retry can help, what to do.
-const STATUSES: [(u8, &str, bool, &str); 12] = [
+const STATUSES: [(u8, &str, bool, &str); 13] = [
     (0, "done", false, "nothing"),
     (2, "bad usage", false, "see --help"),
     (3, "bad spec", false, "mend the keys that are named; `tactful check SPEC`"),
@@ -179,6 +179,7 @@ const STATUSES: [(u8, &str, bool, &str); 12] = [
     (12, "refused by policy", false, "take out what is refused; it cannot be switched off"),
     (14, "ledger integrity", false, "do not spend; find out who changed the ledger, restore nothing older"),
     (15, "bad data", false, "mend the file or the column that is named"),
+    (16, "an audit refuted a claim", false, "do not publish with this build; report what `tactful audit` printed"),
     (70, "internal error", false, "report it, with the code and the command"),
     (73, "the output cannot be written", false, "another --out, room, or permission"),
     (75, "busy", true, "run the same command again later"),

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+mod audit;
 mod demo;
 mod inspect;
 mod ledger;
@@ -20,6 +21,7 @@ use crate::spec::{self, Spec};
 use args::{Args, Format, SpecArgs, Verb};
 
 /// What a verb hands back: the text for a person, or the value for a program.
+#[derive(Debug)]
 pub(crate) struct Answer {
     text: String,
     value: Value,
@@ -34,6 +36,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file of the command line's own could not be written.
     Write(String),
+    /// An audit refuted a claim; what it found goes to stdout like any answer.
+    Violation(Answer),
 }
 
 impl<E: Into<EngineError>> From<E> for Failure {
@@ -48,6 +52,7 @@ impl Failure {
             Self::Engine(error) => error.code(),
             Self::Usage(_) => "usage",
             Self::Write(_) => "output.write",
+            Self::Violation(_) => "audit.violation",
         }
     }
 
@@ -56,6 +61,7 @@ impl Failure {
             Self::Engine(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Write(_) => Exit::CannotWrite,
+            Self::Violation(_) => Exit::Violation,
         }
     }
 
@@ -63,6 +69,9 @@ impl Failure {
         match self {
             Self::Engine(error) => error.to_string(),
             Self::Usage(message) | Self::Write(message) => message.clone(),
+            Self::Violation(_) => {
+                "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
+            }
         }
     }
 }
@@ -74,22 +83,20 @@ pub fn main() -> ExitCode {
     let format = args.format;
     match answer(args) {
         Ok(answer) => {
-            let text = match format {
-                Format::Text => answer.text,
-                Format::Json => pretty(&answer.value),
-            };
-            // A reader that went away (`| head`) is no failure of ours.
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            print(&answer, format);
             ExitCode::SUCCESS
         }
         Err(failure) => {
             let (code, exit) = (failure.code(), failure.exit());
+            if let Failure::Violation(answer) = &failure {
+                print(answer, format);
+            }
             for line in failure.message().lines() {
                 // A spec has a code for each of its problems, in the text already.
                 let told = matches!(failure, Failure::Engine(EngineError::Spec(_)));
                 eprintln!("tactful: {line}{}", if told { String::new() } else { format!(" [{code}]") });
             }
-            if format == Format::Json {
+            if format == Format::Json && !matches!(failure, Failure::Violation(_)) {
                 let retry = exit == Exit::Busy;
                 let error = json!({ "code": code, "exit": exit as u8, "message": failure.message(), "retry": retry });
                 let _ = std::io::stdout().write_all(pretty(&json!({ "error": error })).as_bytes());
@@ -97,6 +104,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit as u8)
         }
     }
+}
+
+fn print(answer: &Answer, format: Format) {
+    let text = match format {
+        Format::Text => answer.text.clone(),
+        Format::Json => pretty(&answer.value),
+    };
+    // A reader that went away (`| head`) is no failure of ours.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 fn answer(args: Args) -> Result<Answer, Failure> {
@@ -110,6 +126,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Show { dir } => run::show(&dir),
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),
+        Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
         Verb::Errors => Ok(inspect::errors()),
     }
 }

@@ -5,12 +5,10 @@ use tactful_kernel::ledger::{Reservation, Status};
 use tactful_kernel::{Delta, Line, Loss, accountant};
 
 use super::budget::Costs;
-use super::{Counted, EngineError, releases_left};
-use crate::cluster::DpKMeans;
+use super::{Drawn, EngineError, releases_left};
 use crate::contract::{RULES, drops};
 use crate::feature;
-use crate::gate::Gated;
-use crate::profile::{self, Profiles, Remembered, Z95};
+use crate::profile::{self, Remembered, Z95};
 use crate::promotion::catalogue::Promotion;
 use crate::promotion::relevance::{self, Verdicts};
 use crate::release::model::{
@@ -28,10 +26,7 @@ const WEAK_SIGNAL: f64 = 0.1;
 pub(super) struct Parts<'a> {
     pub spec: &'a Spec,
     pub costs: &'a Costs,
-    pub counted: &'a Counted,
-    pub model: &'a DpKMeans,
-    pub gated: &'a Gated,
-    pub profiles: &'a Profiles,
+    pub drawn: &'a Drawn,
     pub promotions: &'a [Promotion],
     pub previous: Option<&'a Remembered>,
     pub reservation: &'a Reservation,
@@ -42,8 +37,8 @@ pub(super) struct Parts<'a> {
 pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineError> {
     let spec = parts.spec;
     let lattice = feature::lattice(spec).map_err(crate::cluster::ClusterError::from)?;
-    let (centroids, sigma) = parts.gated.centroids(parts.model);
-    let sizes: Vec<f64> = parts.profiles.sizes.iter().map(|size| size.value).collect();
+    let (centroids, sigma) = parts.drawn.gated.centroids(&parts.drawn.model);
+    let sizes: Vec<f64> = parts.drawn.profiles.sizes.iter().map(|size| size.value).collect();
     let centre = population_centre(&centroids, &sizes);
     let identified = profile::identify(&centroids, &sigma, &sizes, &spec.feature_fingerprint(), parts.previous);
     let features: Vec<FeatureInfo> = spec
@@ -55,9 +50,9 @@ pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineErro
         .collect();
     let labels: Vec<(String, String)> = groups(spec).map(|group| (group.key.clone(), group.label.clone())).collect();
     let judged: Vec<&Promotion> = parts.promotions.iter().filter(|p| barred(p).is_none()).collect();
-    let mut segments: Vec<Segment> = (0..parts.gated.segments())
+    let mut segments: Vec<Segment> = (0..parts.drawn.gated.segments())
         .map(|segment| {
-            let verdicts = relevance::judge(&judged, parts.profiles, segment, &labels);
+            let verdicts = relevance::judge(&judged, &parts.drawn.profiles, segment, &labels);
             let centroid = centroid_values(&centroids, &sigma, &centre, segment, spec, &lattice);
             let relative_sigma: Vec<f64> = sigma
                 .row(segment)
@@ -96,7 +91,7 @@ pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineErro
         created: chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         suppressed: suppressed(parts, &identified.ids),
         segments,
-        population_size: parts.counted.population.interval(0.0, f64::MAX),
+        population_size: parts.drawn.counted.population.interval(0.0, f64::MAX),
         features,
         groups: group_infos(parts),
         unmatched_promotions: parts.promotions.iter().filter_map(unmatched).collect(),
@@ -182,7 +177,7 @@ struct CardParts {
 }
 
 fn card(parts: &Parts, segment: usize, labels: &[(String, String)], verdicts: Verdicts, made: CardParts) -> Segment {
-    let profiles = parts.profiles;
+    let profiles = &parts.drawn.profiles;
     let size = profiles.sizes[segment];
     let categories: Vec<CategoryValue> = labels
         .iter()
@@ -206,7 +201,7 @@ fn card(parts: &Parts, segment: usize, labels: &[(String, String)], verdicts: Ve
         promotions_fit: verdicts.fit,
         promotions_unfit: verdicts.unfit,
         drift: made.drift,
-        merged: parts.gated.merged[segment],
+        merged: parts.drawn.gated.merged[segment],
     }
 }
 
@@ -220,7 +215,7 @@ fn ranked(categories: &[CategoryValue], rank: impl Fn(&Interval) -> Option<f64>)
 
 fn group_infos(parts: &Parts) -> Vec<GroupInfo> {
     groups(parts.spec)
-        .zip(&parts.profiles.population)
+        .zip(&parts.drawn.profiles.population)
         .map(|(group, share)| GroupInfo {
             key: group.key.clone(),
             label: group.label.clone(),
@@ -231,13 +226,13 @@ fn group_infos(parts: &Parts) -> Vec<GroupInfo> {
 
 fn suppressed(parts: &Parts, ids: &[u32]) -> Vec<Suppressed> {
     let floor = parts.spec.segments.floor;
-    let threshold = parts.gated.threshold;
+    let threshold = parts.drawn.gated.threshold;
     let reason = format!(
         "Not shown: a segment needs at least {floor} {}s and a noisy size of {threshold}, so that none below the \
          floor of {floor} is ever shown.",
         parts.spec.unit
     );
-    let merged = parts.gated.merged.iter().zip(ids).filter(|(clusters, _)| **clusters > 0);
+    let merged = parts.drawn.gated.merged.iter().zip(ids).filter(|(clusters, _)| **clusters > 0);
     merged
         .map(|(&clusters, id)| Suppressed { clusters, merged_into: format!("S{id}"), reason: reason.clone() })
         .collect()
@@ -266,7 +261,7 @@ fn quality(parts: &Parts) -> Vec<Quality> {
     RULES
         .iter()
         .enumerate()
-        .zip(&parts.counted.quality)
+        .zip(&parts.drawn.counted.quality)
         .map(|((index, rule), affected)| Quality {
             rule: rule.code.into(),
             action: if drops(&parts.spec.contract, index) {
@@ -283,9 +278,9 @@ fn receipt(parts: &Parts) -> Result<PrivacyReceipt, EngineError> {
     let (privacy, costs) = (parts.spec.privacy, parts.costs);
     let lifetime = lifetime(parts.status, privacy.delta_per_year)?;
     let claim = (privacy.epsilon.value(), privacy.delta.value());
-    let (counted, gated) = (&parts.counted.lines, &parts.gated.lines);
+    let (counted, gated) = (&parts.drawn.counted.lines, &parts.drawn.gated.lines);
     let mut lines: Vec<&Line> =
-        counted.iter().chain(parts.model.lines()).chain(gated).chain(&parts.profiles.lines).collect();
+        counted.iter().chain(parts.drawn.model.lines()).chain(gated).chain(&parts.drawn.profiles.lines).collect();
     lines.sort_by_key(|line| line.line);
     let spend = |line: &&Line| SpendLine {
         line: line.line,
@@ -336,17 +331,17 @@ pub(super) fn lifetime(status: &Status, year: Delta) -> Result<(f64, f64), Engin
 
 fn notes(parts: &Parts) -> Vec<String> {
     let mut notes = Vec::new();
-    let shown = parts.gated.segments();
+    let shown = parts.drawn.gated.segments();
     let asked = parts.spec.segments.number;
     if shown < asked {
         notes.push(format!(
             "{asked} segments were asked for and {shown} can be shown; the others were too small to clear the floor."
         ));
     }
-    if parts.gated.carrier == [None] {
+    if parts.drawn.gated.carrier == [None] {
         notes.push("No segment cleared the floor by itself: everybody is shown together.".into());
     }
-    if parts.model.predicted_inflation() > WEAK_SIGNAL {
+    if parts.drawn.model.predicted_inflation() > WEAK_SIGNAL {
         notes.push(
             "The noise is large against the differences between segments: read only what the intervals tell apart, or \
              ask for fewer segments."

@@ -118,6 +118,8 @@ pub enum Exit {
     LedgerIntegrity = 14,
     /// A data file must change.
     BadData = 15,
+    /// An audit refuted a claim.
+    Violation = 16,
     /// A defect of this program.
     Internal = 70,
     /// The output cannot be written.

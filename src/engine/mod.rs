@@ -2,6 +2,7 @@
 
 mod assemble;
 mod budget;
+mod draw;
 mod error;
 mod forecast;
 #[cfg(test)]
@@ -10,24 +11,18 @@ mod usefulness;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use linfa::ParamGuard;
-use linfa::dataset::DatasetBase;
-use linfa::traits::FitWith;
 use tactful_kernel::ledger::{Confirmation, Opening, Request, Status};
-use tactful_kernel::measurement::{self, Aggregates};
-use tactful_kernel::{InMemory, Ledger, Line, Loss, Noised, Permit, Rho};
+use tactful_kernel::{InMemory, Ledger, Loss};
 
-use crate::cluster::{DpKMeans, PrivateRecords};
-use crate::contract::{self, RULES};
 use crate::feature;
-use crate::gate::{self, FloorBudget};
-use crate::profile::{self, Estimate, Remembered, Z95};
+use crate::profile::Remembered;
 use crate::promotion::catalogue;
 use crate::release::{Manifest, PublishError, Release, Staging, canonical};
 use crate::spec::Spec;
 
 pub use assemble::even_odds;
 pub use budget::{Costs, year_cap};
+pub(crate) use draw::{Drawn, draw};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
 
@@ -140,40 +135,12 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
     let permit = ledger.reserve(&request)?;
     let reservation = permit.reservation();
     let status = ledger.status()?;
-    let mut purse = Purse { rest: permit, costs };
-
-    go(Step::Counting, true)?;
-    let data = InMemory::new(features);
-    let counted = count(&data, spec, &mut purse)?;
-
-    go(Step::Clustering, true)?;
-    let groups = data.groups();
-    let dataset = DatasetBase::new(PrivateRecords(data), ());
-    let params =
-        DpKMeans::params(spec.segments.number, feature::lattice(spec).map_err(crate::cluster::ClusterError::from)?);
-    let model = params.check()?.fit_with(purse.take(budget::clustering(groups))?, &dataset)?;
-    let data = &dataset.records.0;
-
-    go(Step::Flooring, true)?;
-    let floor_budget = FloorBudget {
-        clusters: purse.take_with_delta(budget::FLOOR, costs.clusters_delta.atto())?,
-        clusters_delta: costs.clusters_delta,
-        remainder: purse.take_with_delta(budget::REMAINDER, costs.remainder_delta.atto())?,
-        remainder_delta: costs.remainder_delta,
-    };
-    let gated = gate::apply(data, &model, spec.segments.floor, floor_budget)?;
-
-    go(Step::Profiling, true)?;
-    let profiles = profile::measure(data, &gated, purse.take(budget::incidence(groups))?, purse.take(budget::SIZES)?)?;
-    drop(dataset);
+    let drawn = draw(InMemory::new(features), spec, &costs, permit, &mut |step| go(step, true))?;
     let previous = ledger.last_model()?.and_then(|value| serde_json::from_value::<Remembered>(value).ok());
     let parts = assemble::Parts {
         spec,
         costs: &costs,
-        counted: &counted,
-        model: &model,
-        gated: &gated,
-        profiles: &profiles,
+        drawn: &drawn,
         promotions: &promotions,
         previous: previous.as_ref(),
         reservation: &reservation,
@@ -212,71 +179,6 @@ pub fn releases_left(status: &Status, loss: Loss) -> u64 {
         0 => by_rho,
         delta => by_rho.min(status.remaining_in_year.delta_atto / delta),
     }
-}
-
-/// The permit of a run, handed out by public shares.
-struct Purse {
-    rest: Permit,
-    costs: Costs,
-}
-
-impl Purse {
-    fn take(&mut self, per_mille: u64) -> Result<Permit, EngineError> {
-        self.take_with_delta(per_mille, 0)
-    }
-
-    fn take_with_delta(&mut self, per_mille: u64, delta_atto: u64) -> Result<Permit, EngineError> {
-        let part: Rho = self.costs.part(per_mille);
-        self.rest.take(part, delta_atto).map_err(|_| EngineError::Internal("the shares of a release exceed it"))
-    }
-}
-
-/// Standard deviations of noise above which a count is surely of somebody: an empty window is taken for one
-/// with customers once in 30,000 runs. Whether they are enough is for the floor to say.
-const TOLD_FROM_NONE: f64 = 4.0;
-
-/// The first measurements: how many customers, and how many with lines that break a rule.
-struct Counted {
-    population: Estimate,
-    /// Per rule, the share of customers.
-    quality: Vec<Estimate>,
-    lines: Vec<Line>,
-}
-
-fn count(data: &impl Aggregates, spec: &Spec, purse: &mut Purse) -> Result<Counted, EngineError> {
-    let count = measurement::count(data, purse.take(budget::COUNT)?)?;
-    let flags = measurement::flags(data, purse.take(budget::QUALITY)?)?;
-    let population = Estimate { value: *count.value() as f64, sigma: sigma(&count) };
-    let broken = sigma(&flags);
-    let mut lines = count.lines().to_vec();
-    lines.extend_from_slice(flags.lines());
-    let transactions = &spec.sources.transactions;
-    if population.value < TOLD_FROM_NONE * population.sigma {
-        return Err(EngineError::NobodyInWindow {
-            file: transactions.file.path.display().to_string(),
-            column: transactions.date.clone(),
-            start: spec.window.start.to_string(),
-            end: spec.window.end.to_string(),
-        });
-    }
-    let share = |&units: &i64| {
-        let value = units as f64 / population.value;
-        let sigma = (broken.powi(2) + (value * population.sigma).powi(2)).sqrt() / population.value;
-        Estimate { value, sigma }
-    };
-    let quality: Vec<Estimate> = flags.value().iter().map(share).collect();
-    for (rule, affected) in quality.iter().enumerate() {
-        let surely = affected.value - Z95 * affected.sigma;
-        if contract::tells_of_a_broken_feed(&spec.contract, rule) && surely > spec.contract.refuse_above {
-            let file = transactions.file.path.display().to_string();
-            return Err(EngineError::Refused { file, rule: RULES[rule].code });
-        }
-    }
-    Ok(Counted { population, quality, lines })
-}
-
-fn sigma<T>(noised: &Noised<T>) -> f64 {
-    noised.lines().iter().map(|line| line.sigma).fold(0.0, f64::max)
 }
 
 /// SHA-256 in lower-case hexadecimal.

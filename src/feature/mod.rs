@@ -114,7 +114,6 @@ pub(crate) struct ExactRow {
     /// Lattice steps, one a feature.
     pub steps: Vec<f64>,
     /// Whether each group was bought.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests of usefulness compare lifts"))]
     pub bought: Vec<bool>,
 }
 

@@ -64,3 +64,56 @@ pub trait Aggregates {
     /// Per data-quality rule: how many units broke it, among all units with any row at all.
     fn flags(&self) -> Raw<Vec<i64>>;
 }
+
+/// A borrowed engine answers as itself.
+impl<A: Aggregates> Aggregates for &A {
+    fn dim(&self) -> usize {
+        (**self).dim()
+    }
+
+    fn groups(&self) -> usize {
+        (**self).groups()
+    }
+
+    fn rules(&self) -> usize {
+        (**self).rules()
+    }
+
+    fn count(&self) -> Raw<i64> {
+        (**self).count()
+    }
+
+    fn sum(&self, frame: &Ball) -> Raw<Vec<i64>> {
+        (**self).sum(frame)
+    }
+
+    fn second_moment(&self, frame: &Ball) -> Raw<Vec<i64>> {
+        (**self).second_moment(frame)
+    }
+
+    fn distance_histogram(&self, frame: &Ball, points: &Points, edges: &[u32]) -> Raw<Vec<i64>> {
+        (**self).distance_histogram(frame, points, edges)
+    }
+
+    fn votes(&self, frame: &Ball, points: &Points) -> Raw<Vec<i64>> {
+        (**self).votes(frame, points)
+    }
+
+    fn clipped_sums(
+        &self,
+        frame: &Ball,
+        points: &Points,
+        radii: &[u32],
+        directions: Option<&Directions>,
+    ) -> Raw<ExactSums> {
+        (**self).clipped_sums(frame, points, radii, directions)
+    }
+
+    fn incidence(&self, frame: &Ball, points: &Points, segment_of: &[usize], segments: usize) -> Raw<ExactIncidence> {
+        (**self).incidence(frame, points, segment_of, segments)
+    }
+
+    fn flags(&self) -> Raw<Vec<i64>> {
+        (**self).flags()
+    }
+}

@@ -1,0 +1,125 @@
+//! Everything private that a run draws: from bounded rows to noised values, all of them.
+
+use linfa::ParamGuard;
+use linfa::dataset::DatasetBase;
+use linfa::traits::FitWith;
+use tactful_kernel::measurement::{self, Aggregates};
+use tactful_kernel::{Line, Noised, Permit, Rho};
+
+use super::budget::{self, Costs};
+use super::{EngineError, Step};
+use crate::cluster::{ClusterError, DpKMeans, PrivateRecords};
+use crate::contract::{self, RULES};
+use crate::feature;
+use crate::gate::{self, FloorBudget, Gated};
+use crate::profile::{self, Estimate, Profiles, Z95};
+use crate::spec::Spec;
+
+/// What a run drew: noised values alone. A release is computed from it.
+pub(crate) struct Drawn {
+    pub counted: Counted,
+    pub model: DpKMeans,
+    pub gated: Gated,
+    pub profiles: Profiles,
+}
+
+/// Makes all measurements of a release, and drops the rows. `go` is asked before every step.
+///
+/// # Errors
+/// [`EngineError`]: of a measurement, of the contract's limit, of the floor, and what `go` says.
+pub(crate) fn draw(
+    data: impl Aggregates,
+    spec: &Spec,
+    costs: &Costs,
+    permit: Permit,
+    go: &mut dyn FnMut(Step) -> Result<(), EngineError>,
+) -> Result<Drawn, EngineError> {
+    let mut purse = Purse { rest: permit, costs: *costs };
+    go(Step::Counting)?;
+    let counted = count(&data, spec, &mut purse)?;
+
+    go(Step::Clustering)?;
+    let groups = data.groups();
+    let dataset = DatasetBase::new(PrivateRecords(data), ());
+    let params = DpKMeans::params(spec.segments.number, feature::lattice(spec).map_err(ClusterError::from)?);
+    let model = params.check()?.fit_with(purse.take(budget::clustering(groups))?, &dataset)?;
+    let data = &dataset.records.0;
+
+    go(Step::Flooring)?;
+    let floor_budget = FloorBudget {
+        clusters: purse.take_with_delta(budget::FLOOR, costs.clusters_delta.atto())?,
+        clusters_delta: costs.clusters_delta,
+        remainder: purse.take_with_delta(budget::REMAINDER, costs.remainder_delta.atto())?,
+        remainder_delta: costs.remainder_delta,
+    };
+    let gated = gate::apply(data, &model, spec.segments.floor, floor_budget)?;
+
+    go(Step::Profiling)?;
+    let profiles = profile::measure(data, &gated, purse.take(budget::incidence(groups))?, purse.take(budget::SIZES)?)?;
+    Ok(Drawn { counted, model, gated, profiles })
+}
+
+/// The permit of a run, handed out by public shares.
+struct Purse {
+    rest: Permit,
+    costs: Costs,
+}
+
+impl Purse {
+    fn take(&mut self, per_mille: u64) -> Result<Permit, EngineError> {
+        self.take_with_delta(per_mille, 0)
+    }
+
+    fn take_with_delta(&mut self, per_mille: u64, delta_atto: u64) -> Result<Permit, EngineError> {
+        let part: Rho = self.costs.part(per_mille);
+        self.rest.take(part, delta_atto).map_err(|_| EngineError::Internal("the shares of a release exceed it"))
+    }
+}
+
+/// Standard deviations of noise above which a count is surely of somebody: an empty window is taken for one
+/// with customers once in 30,000 runs. Whether they are enough is for the floor to say.
+const TOLD_FROM_NONE: f64 = 4.0;
+
+/// The first measurements: how many customers, and how many with lines that break a rule.
+pub(crate) struct Counted {
+    pub population: Estimate,
+    /// Per rule, the share of customers.
+    pub quality: Vec<Estimate>,
+    pub lines: Vec<Line>,
+}
+
+fn count(data: &impl Aggregates, spec: &Spec, purse: &mut Purse) -> Result<Counted, EngineError> {
+    let count = measurement::count(data, purse.take(budget::COUNT)?)?;
+    let flags = measurement::flags(data, purse.take(budget::QUALITY)?)?;
+    let population = Estimate { value: *count.value() as f64, sigma: sigma(&count) };
+    let broken = sigma(&flags);
+    let mut lines = count.lines().to_vec();
+    lines.extend_from_slice(flags.lines());
+    let transactions = &spec.sources.transactions;
+    if population.value < TOLD_FROM_NONE * population.sigma {
+        return Err(EngineError::NobodyInWindow {
+            file: transactions.file.path.display().to_string(),
+            column: transactions.date.clone(),
+            start: spec.window.start.to_string(),
+            end: spec.window.end.to_string(),
+        });
+    }
+    let share = |&units: &i64| {
+        let value = units as f64 / population.value;
+        let sigma = (broken.powi(2) + (value * population.sigma).powi(2)).sqrt() / population.value;
+        Estimate { value, sigma }
+    };
+    let quality: Vec<Estimate> = flags.value().iter().map(share).collect();
+    for (rule, affected) in quality.iter().enumerate() {
+        let surely = affected.value - Z95 * affected.sigma;
+        if contract::tells_of_a_broken_feed(&spec.contract, rule) && surely > spec.contract.refuse_above {
+            let file = transactions.file.path.display().to_string();
+            return Err(EngineError::Refused { file, rule: RULES[rule].code });
+        }
+    }
+    Ok(Counted { population, quality, lines })
+}
+
+fn sigma<T>(noised: &Noised<T>) -> f64 {
+    noised.lines().iter().map(|line| line.sigma).fold(0.0, f64::max)
+}
