@@ -75,8 +75,14 @@ pub fn planted(bug: Bug) -> bool {
 /// # Panics
 /// When the system refuses the signal: a test that kills nothing must not pass for one that does.
 pub fn failpoint(name: &str) {
+    failpoint_after(name, || ());
+}
+
+/// A [`failpoint`] with something to do just before the end.
+pub(crate) fn failpoint_after<T>(name: &str, last: impl FnOnce() -> T) {
     static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
     if CHOSEN.get_or_init(|| std::env::var("TACTFUL_FAILPOINT").ok()).as_deref() == Some(name) {
+        last();
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).expect("it dies");
     }
 }

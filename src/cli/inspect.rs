@@ -181,7 +181,7 @@ const STATUSES: [(u8, &str, bool, &str); 12] = [
     (15, "bad data", false, "mend the file or the column that is named"),
     (70, "internal error", false, "report it, with the code and the command"),
     (73, "the output cannot be written", false, "another --out, room, or permission"),
-    (75, "busy", true, "run the same command again later"),
+    (75, "busy", true, "run the same command again later; `ledger verify`, after the next run"),
     (130, "interrupted", false, "run again; what was reserved is spent"),
 ];
 
