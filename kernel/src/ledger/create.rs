@@ -12,7 +12,7 @@ use super::error::LedgerError;
 use super::store::{Store, failpoint};
 
 /// A draft that nobody has touched for so long was left by a creation that was killed.
-const ABANDONED: Duration = Duration::from_secs(60 * 60);
+const ABANDONED: Duration = Duration::from_hours(1);
 
 /// Makes a ledger at `path`; when another session is first, its ledger stays and this does nothing.
 ///

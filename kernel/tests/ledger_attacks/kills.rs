@@ -137,9 +137,8 @@ fn failpoints(times: u64) -> u64 {
         let folder = scratch();
         let path = ledger_in(&folder);
         let mut known = Known::default();
-        for (kind, moment) in kinds
-            .iter()
-            .flat_map(|kind| ["decided", "inserted", "flushed", "committed"].map(|moment| (kind, moment)))
+        for (kind, moment) in
+            kinds.iter().flat_map(|kind| ["decided", "inserted", "flushed", "committed"].map(|moment| (kind, moment)))
         {
             // A raise is refused once the cap is as large: each has a ledger without one.
             let _ = if *kind == "raise" { fs::remove_file(&path) } else { Ok(()) };
@@ -187,7 +186,7 @@ fn random_instants(kills: usize) -> (usize, usize) {
         let mut known = Known::default();
         for round in 0..20 {
             let spawn = || child(TEST, &format!("- {}", path.display())).spawn().unwrap();
-            let mut children: Vec<Child> = (0..1 + round % 2).map(|_| spawn()).collect();
+            let mut children: Vec<Child> = (0..=round % 2).map(|_| spawn()).collect();
             let mut said = Vec::new();
             for child in &mut children {
                 let mut mine = Said::default();

@@ -3,7 +3,11 @@
 //!
 //! By default each is short. With `TACTFUL_CAMPAIGN=1` it is the campaign whose figures the proof quotes.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and a child speaks to its parent")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and a child speaks to its parent"
+)]
 
 mod kills;
 mod mutations;
@@ -28,7 +32,13 @@ fn campaign() -> bool {
 /// nothing that it gave to the system. Flushes would only take time.
 fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() && let Ok(folder) = tempfile::tempdir_in(memory) { folder } else { tempfile::tempdir().unwrap() }
+    if memory.is_dir()
+        && let Ok(folder) = tempfile::tempdir_in(memory)
+    {
+        folder
+    } else {
+        tempfile::tempdir().unwrap()
+    }
 }
 
 /// This test binary again, to run one test of it as a child with a job.

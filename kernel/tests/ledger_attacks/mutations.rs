@@ -178,7 +178,7 @@ fn raw(kind: &str, victim: &Victim, dice: &mut Dice) -> Vec<u8> {
             let to = start.min(victim.other.len());
             bytes[..to].copy_from_slice(&victim.other[..to]);
         }
-        _ => bytes = victim.older[dice.below(victim.older.len())].clone(),
+        _ => bytes.clone_from(&victim.older[dice.below(victim.older.len())]),
     }
     bytes
 }
@@ -189,12 +189,13 @@ fn forged_journal(older: &[u8]) -> Vec<u8> {
     let pages = older.len() / PAGE;
     let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
     // Records, nonce of the checksums, pages before, size of a sector, size of a page.
-    [pages, 0, pages, 512, PAGE].into_iter().for_each(|field| journal.extend(number(field)));
+    journal.extend([pages, 0, pages, 512, PAGE].into_iter().flat_map(number));
     journal.resize(512, 0);
     for (at, page) in (1..).zip(older.chunks(PAGE)) {
         journal.extend(number(at));
         journal.extend(page);
-        let sum: usize = (1..).map_while(|step| PAGE.checked_sub(200 * step)).filter(|at| *at > 0).map(|at| page[at] as usize).sum();
+        let sum: usize =
+            (1..).map_while(|step| PAGE.checked_sub(200 * step)).filter(|at| *at > 0).map(|at| page[at] as usize).sum();
         journal.extend(number(sum));
     }
     journal
@@ -221,7 +222,8 @@ fn changed(rows: &[Row], other: &[Row], id: &[u8], (kind, care): (&str, &str), d
     match kind {
         "edited" => {
             // Whatever is recomputed must not undo the edit.
-            let column = if care == "with its hash" || care == "with the chain" { dice.below(2) } else { dice.below(4) };
+            let column =
+                if care == "with its hash" || care == "with the chain" { dice.below(2) } else { dice.below(4) };
             let field = &mut rows[at].1[column];
             let byte = dice.below(field.len());
             field[byte] ^= 1 + dice.below(127) as u8;
@@ -237,12 +239,12 @@ fn changed(rows: &[Row], other: &[Row], id: &[u8], (kind, care): (&str, &str), d
             rows.swap(at, with);
             (rows[at].0, rows[with].0) = (rows[with].0, rows[at].0);
         }
-        _ => rows[at].1 = other[at % other.len()].1.clone(),
+        _ => rows[at].1.clone_from(&other[at % other.len()].1),
     }
     if care == "carelessly" || care == "with the counter" {
         // The numbers move with their rows; a number that is there twice goes to the end.
         let mut seen = std::collections::BTreeSet::new();
-        let mut next = 1 + rows.len() as i64;
+        let mut next = rows.iter().map(|row| row.0).max().unwrap() + 1;
         for row in &mut rows {
             if !seen.insert(row.0) {
                 row.0 = next;
@@ -252,8 +254,8 @@ fn changed(rows: &[Row], other: &[Row], id: &[u8], (kind, care): (&str, &str), d
         return rows;
     }
     let mut prev = b"0".repeat(64);
-    for (index, row) in rows.iter_mut().enumerate() {
-        row.0 = 1 + index as i64;
+    for (index, (seq, row)) in (1..).zip(&mut rows).enumerate() {
+        row.0 = seq;
         if care == "with the chain" {
             row.1[2].clone_from(&prev);
         }
@@ -277,7 +279,8 @@ fn put_rows(path: &Path, rows: &[Row], care: &str) {
     )
     .unwrap();
     for (seq, [kind, body, prev, hash]) in rows {
-        let text = "INSERT INTO event VALUES (?1, CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS TEXT), CAST(?5 AS TEXT))";
+        let text =
+            "INSERT INTO event VALUES (?1, CAST(?2 AS TEXT), CAST(?3 AS TEXT), CAST(?4 AS TEXT), CAST(?5 AS TEXT))";
         conn.execute(text, (seq, kind, body, prev, hash)).unwrap();
     }
     if care != "carelessly" {

@@ -44,7 +44,8 @@ fn what_is_no_file_is_no_ledger() {
 fn in_own_file_system(test: &str, folder: &Path) -> Option<()> {
     let separate = ["--user", "--map-root-user", "--mount", "sh", "-c"];
     let mount = "mount -t tmpfs -o size=160k none \"$0\"";
-    if !Command::new("unshare").args(separate).arg(mount).arg(folder).output().is_ok_and(|tried| tried.status.success()) {
+    if !Command::new("unshare").args(separate).arg(mount).arg(folder).output().is_ok_and(|tried| tried.status.success())
+    {
         println!("skipped: no mounts of one's own on this system");
         return None;
     }

@@ -110,10 +110,8 @@ fn a_clock_that_cannot_be_right_begins_no_ledger() {
 fn a_cap_cannot_be_raised_by_a_spec() {
     let shop = Shop::new();
     drop(shop.open(loss(100, 10)));
-    let larger = [(1.01, 1e-6), (1.0, 1.1e-6), (0.5, 1.1e-6)].map(|(epsilon, delta)| Claim {
-        epsilon: Epsilon::new(epsilon).unwrap(),
-        delta: Delta::new(delta).unwrap(),
-    });
+    let larger = [(1.01, 1e-6), (1.0, 1.1e-6), (0.5, 1.1e-6)]
+        .map(|(epsilon, delta)| Claim { epsilon: Epsilon::new(epsilon).unwrap(), delta: Delta::new(delta).unwrap() });
     for (cap, claim) in [loss(101, 10), loss(100, 11), loss(50, 11)].into_iter().zip(larger) {
         let error = shop.try_open(&Opening { claim, ..opening(cap) }).err().unwrap();
         assert_eq!(error.code(), "ledger.cap-raised");
