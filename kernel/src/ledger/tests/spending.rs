@@ -235,6 +235,26 @@ fn an_answered_request_is_never_drawn_again() {
 }
 
 #[test]
+fn a_request_is_answered_by_its_own_first_reservation() {
+    let shop = Shop::new();
+    let mut ledger = shop.open(loss(100, 0));
+    let named = |id: &str| Request { request_id: Some(id.into()), ..request(loss(1, 0)) };
+    // Two runs for one request at once, the later one done first; and one for another.
+    let [first, second, other] = ["july", "july", "august"].map(|id| ledger.reserve(&named(id)).unwrap().reservation());
+    for reservation in [&second, &other] {
+        ledger.confirm(reservation, &confirmation(json!(null))).unwrap();
+    }
+    assert_eq!(ledger.confirmed("july").unwrap().unwrap().reservation, second);
+    ledger.confirm(&first, &confirmation(json!(null))).unwrap();
+    for ledger in [ledger, shop.open(loss(100, 0))] {
+        assert_eq!(ledger.confirmed("july").unwrap().unwrap().reservation, first);
+        assert_eq!(ledger.confirmed("august").unwrap().unwrap().reservation, other);
+        assert_eq!(ledger.confirmed("june").unwrap(), None);
+        assert_eq!(ledger.status().unwrap().releases, 3);
+    }
+}
+
+#[test]
 fn a_request_that_cannot_be_recorded_spends_nothing() {
     let shop = Shop::new();
     let mut ledger = shop.open(loss(100, 0));
