@@ -182,7 +182,7 @@ const STATUSES: [(u8, &str, bool, &str); 13] = [
     (16, "an audit refuted a claim", false, "do not publish with this build; report what `tactful audit` printed"),
     (70, "internal error", false, "report it, with the code and the command"),
     (73, "the output cannot be written", false, "another --out, room, or permission"),
-    (75, "busy", true, "run the same command again later"),
+    (75, "busy", true, "run the same command again later; `ledger verify`, after the next run"),
     (130, "interrupted", false, "run again; what was reserved is spent"),
 ];
 

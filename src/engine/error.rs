@@ -178,14 +178,12 @@ impl EngineError {
 
 fn ledger_exit(error: &LedgerError) -> Exit {
     match error.code() {
-        "ledger.busy" => Exit::Busy,
+        "ledger.busy" | "ledger.unfinished" => Exit::Busy,
         "ledger.exhausted" => Exit::BudgetExhausted,
         "ledger.cap-raised" | "ledger.other-population" | "ledger.already-released" | "ledger.not-a-raise" => {
             Exit::Policy
         }
-        "ledger.integrity" | "ledger.foreign-file" | "ledger.format" | "ledger.unfinished" | "ledger.clock" => {
-            Exit::LedgerIntegrity
-        }
+        "ledger.integrity" | "ledger.foreign-file" | "ledger.format" | "ledger.clock" => Exit::LedgerIntegrity,
         "ledger.missing" | "ledger.bad-request" => Exit::Usage,
         "ledger.read-only" | "ledger.no-space" | "ledger.io" => Exit::CannotWrite,
         _ => Exit::Internal,

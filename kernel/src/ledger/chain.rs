@@ -80,7 +80,7 @@ pub(super) struct ReleaseRecord {
 }
 
 /// What the verified events add up to.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct State {
     pub ledger_id: String,
     pub population: String,
@@ -92,6 +92,10 @@ pub(super) struct State {
     pub lifetime: Amount,
     /// By the number of the event.
     pub reservations: BTreeMap<u64, Reserved>,
+    /// How many of them have their release.
+    pub releases: u64,
+    /// By the name of a request: the first reservation for it that has its release.
+    pub answers: BTreeMap<String, u64>,
     pub last_model: Option<Value>,
     /// Of event 1, 2, 3, ...
     hashes: Vec<String>,
@@ -128,6 +132,8 @@ impl State {
             spent: BTreeMap::new(),
             lifetime: Amount::default(),
             reservations: BTreeMap::new(),
+            releases: 0,
+            answers: BTreeMap::new(),
             last_model: None,
             hashes: vec![row.hash],
         })
@@ -161,6 +167,13 @@ impl State {
 
     /// Verifies the next row and counts it in.
     pub fn follow(&mut self, row: Row) -> Result<(), Rule> {
+        let event = self.check(&row)?;
+        self.count(event, row.hash);
+        Ok(())
+    }
+
+    /// Verifies the next row.
+    pub fn check(&self, row: &Row) -> Result<Event, Rule> {
         if row.seq != self.seq() + 1 {
             return Err(Rule::Sequence);
         }
@@ -172,13 +185,11 @@ impl State {
         }
         let event = Event::parse(&row.kind, &row.body)?;
         self.admit(&event)?;
-        self.count(event);
-        self.hashes.push(row.hash);
-        Ok(())
+        Ok(event)
     }
 
     /// Whether the event keeps the rules after those already counted.
-    pub fn admit(&self, event: &Event) -> Result<(), Rule> {
+    fn admit(&self, event: &Event) -> Result<(), Rule> {
         if clock::stamp(event.time(), self.last_time) != Some(event.time()) {
             return Err(Rule::Time);
         }
@@ -200,9 +211,10 @@ impl State {
         }
     }
 
-    /// Counts an admitted event.
-    fn count(&mut self, event: Event) {
+    /// Counts an event that was checked, and its hash.
+    pub fn count(&mut self, event: Event, hash: String) {
         let seq = self.seq() + 1;
+        self.hashes.push(hash);
         self.last_time = event.time();
         match event {
             // Never admitted.
@@ -220,6 +232,11 @@ impl State {
             Event::Confirm(Confirm { reservation, manifest_sha256, release_path, model, time }) => {
                 if let Some(reserved) = self.reservations.get_mut(&reservation) {
                     reserved.release = Some(ReleaseRecord { manifest_sha256, release_path, time });
+                    self.releases += 1;
+                    if let Some(name) = reserved.request_id.clone() {
+                        let first = self.answers.entry(name).or_insert(reservation);
+                        *first = reservation.min(*first);
+                    }
                     self.last_model = Some(model);
                 }
             }

@@ -114,9 +114,9 @@ pub enum LedgerError {
         /// The ledger.
         path: PathBuf,
     },
-    /// An earlier write was cut off, and this session may not write to undo it.
+    /// An earlier write was cut off, and this session may not write to undo it. Nothing is wrong with the record.
     #[error(
-        "{path}: an earlier write was cut off half way; open the ledger once with the right to write, which undoes it, then read again"
+        "{path}: an earlier write was cut off half way, as by a crash; the next run with this ledger undoes it, then try again"
     )]
     Unfinished {
         /// The ledger.
@@ -257,6 +257,8 @@ impl LedgerError {
             ErrorCode::DiskFull => Self::NoSpace { path: owned },
             ErrorCode::NotADatabase => Self::ForeignFile { path: owned },
             ErrorCode::DatabaseCorrupt | ErrorCode::TypeMismatch => Self::integrity(path, 0, Rule::Storage),
+            // A page that should be there lies beyond the end of the file.
+            _ if failure.extended_code == ffi::SQLITE_IOERR_SHORT_READ => Self::integrity(path, 0, Rule::Storage),
             ErrorCode::ConstraintViolation => Self::integrity(path, 0, Rule::AppendOnly),
             // SQL that does not fit the file: a table or column is not the one this crate made.
             ErrorCode::Unknown => Self::integrity(path, 0, Rule::Schema),

@@ -16,6 +16,13 @@ pub struct Claim {
     pub delta: Delta,
 }
 
+impl Claim {
+    /// Whether this promises at least as much privacy as `other`, in both parts.
+    pub(super) fn within(self, other: Self) -> bool {
+        self.epsilon <= other.epsilon && self.delta <= other.delta
+    }
+}
+
 /// Event 1: whose losses are counted, and how much of them a year may hold.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

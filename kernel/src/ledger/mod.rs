@@ -23,6 +23,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::cell::{Ref, RefCell};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,8 +42,9 @@ use clock::Clock;
 use event::{Confirm, Event, Genesis, Raise, Reserve};
 use store::{Access, Store};
 
-/// How long a session waits for another one before it gives up with [`LedgerError::Busy`].
-pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a session waits for its turn before it gives up with [`LedgerError::Busy`]. An append takes
+/// milliseconds, so on a slow disk even the last of 64 sessions that spend without a pause has its turn by then.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a session expects of its ledger, and what a new ledger begins with.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +84,8 @@ pub struct Confirmation {
 /// An open ledger.
 pub struct Ledger {
     store: Store,
-    state: State,
+    /// As of the last look at the file; every question and every append looks again first.
+    state: RefCell<State>,
     /// The cap that the spec of this session asked for; the lower of it and the recorded one counts.
     limit: Option<Loss>,
     clock: Clock,
@@ -90,18 +93,19 @@ pub struct Ledger {
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = Head::of(&self.state);
+        let head = Head::of(&self.state.borrow());
         f.debug_struct("Ledger").field("path", &self.store.path()).field("head", &head).finish_non_exhaustive()
     }
 }
 
 impl Ledger {
     /// Opens the ledger at `path` for spending; makes it, with mode 0600, when there is none. All of an
-    /// existing ledger is verified. A cap below the recorded one limits this session only.
+    /// existing ledger is verified. A cap below the recorded one limits this session only; the recorded one
+    /// holds against a larger cap for a claim that is not larger.
     ///
     /// # Errors
     /// [`LedgerError::OtherPopulation`], [`LedgerError::CapRaised`] when the opening asks for more than is
-    /// recorded in either part, [`LedgerError::Integrity`], [`LedgerError::ForeignFile`] (also for an empty
+    /// recorded in a part of the cap and a part of the claim, [`LedgerError::Integrity`], [`LedgerError::ForeignFile`] (also for an empty
     /// file), [`LedgerError::Busy`] after [`BUSY_TIMEOUT`], and those of the file system.
     pub fn open(path: &Path, opening: &Opening) -> Result<Self, LedgerError> {
         Self::open_within(path, opening, BUSY_TIMEOUT)
@@ -129,10 +133,13 @@ impl Ledger {
             let (found, asked) = (state.population, opening.population.clone());
             return Err(LedgerError::OtherPopulation { path: path.clone(), found, asked });
         }
-        if !opening.cap.within(state.cap) {
+        // What a claim is worth in losses depends on the accountant that converts it. A claim that was promised
+        // already is no raise because a later version converts it more tightly: the recorded cap holds.
+        if !opening.cap.within(state.cap) && !opening.claim.within(state.claim) {
             return Err(LedgerError::cap_raised(path, opening.cap, state.cap));
         }
-        Ok(Self { store, state, limit: Some(opening.cap), clock })
+        create::tidy(path);
+        Ok(Self { store, state: RefCell::new(state), limit: Some(opening.cap), clock })
     }
 
     /// Opens and verifies a ledger that exists, whatever its population and cap, and never makes one. A
@@ -142,7 +149,7 @@ impl Ledger {
     /// [`LedgerError::Missing`], and those of [`Ledger::open`] that concern the file.
     pub fn open_existing(path: &Path) -> Result<Self, LedgerError> {
         let (store, state) = Store::open(&absolute(path)?, Access::Either, BUSY_TIMEOUT)?;
-        Ok(Self { store, state, limit: None, clock: clock::system() })
+        Ok(Self { store, state: RefCell::new(state), limit: None, clock: clock::system() })
     }
 
     /// Verifies a whole ledger without changing a byte of it, and says what it holds.
@@ -185,19 +192,15 @@ impl Ledger {
         let (limit, now) = (self.limit, (self.clock)());
         #[cfg(feature = "planted-bugs")]
         if crate::plant::planted(crate::plant::Bug::ChargedAfter) {
-            let Head { ledger_id, seq, hash } = Head::of(&self.state);
+            let Head { ledger_id, seq, hash } = Head::of(self.state.get_mut());
             return Ok(Permit::on_record(Reservation { ledger_id, seq, head: hash }, request.loss));
         }
-        self.store.append(&mut self.state, |state| {
+        self.store.append(self.state.get_mut(), |state| {
             let time = stamp(&path, now, state)?;
             if let Some(request_id) = request.request_id.clone()
-                && let Some(found) = Confirmed::find(state, &request_id)
+                && let Some(&seq) = state.answers.get(&request_id)
             {
-                return Err(LedgerError::AlreadyReleased {
-                    path: path.clone(),
-                    request_id,
-                    seq: found.reservation.seq,
-                });
+                return Err(LedgerError::AlreadyReleased { path: path.clone(), request_id, seq });
             }
             let status = Status::of(state, limit, clock::year(time));
             if !status.remaining_in_year.holds(request.loss) {
@@ -209,7 +212,7 @@ impl Ledger {
             let Request { loss, spec_sha256, purpose, request_id } = request.clone();
             Ok(Event::Reserve(Reserve { loss, spec_sha256, purpose, request_id, time }))
         })?;
-        let Head { ledger_id, seq, hash } = Head::of(&self.state);
+        let Head { ledger_id, seq, hash } = Head::of(self.state.get_mut());
         Ok(Permit::on_record(Reservation { ledger_id, seq, head: hash }, request.loss))
     }
 
@@ -224,7 +227,7 @@ impl Ledger {
         check_hash(&path, "the hash of the manifest", &confirmation.manifest_sha256)?;
         check_text(&path, "the path of the release", &confirmation.release_path)?;
         let (now, seq) = ((self.clock)(), reservation.seq);
-        self.store.append(&mut self.state, |state| {
+        self.store.append(self.state.get_mut(), |state| {
             let time = stamp(&path, now, state)?;
             let same_head = reservation.ledger_id == state.ledger_id && state.hash_of(seq) == Some(&reservation.head);
             match state.reservations.get(&seq).filter(|_| same_head) {
@@ -237,7 +240,7 @@ impl Ledger {
             let Confirmation { manifest_sha256, release_path, model } = confirmation.clone();
             Ok(Event::Confirm(Confirm { reservation: seq, manifest_sha256, release_path, model, time }))
         })?;
-        Ok(Head::of(&self.state))
+        Ok(Head::of(self.state.get_mut()))
     }
 
     /// Raises the yearly cap, with a reason and two people who answer for it. The names are recorded, not
@@ -262,7 +265,7 @@ impl Ledger {
             return Err(bad_request(&path, "the approvers", "must be two different people"));
         }
         let now = (self.clock)();
-        self.store.append(&mut self.state, |state| {
+        self.store.append(self.state.get_mut(), |state| {
             let time = stamp(&path, now, state)?;
             if !chain::is_raise(state.cap, new_cap) {
                 return Err(LedgerError::NotARaise {
@@ -274,7 +277,7 @@ impl Ledger {
             let (reason, approvers) = (reason.to_owned(), approvers.map(str::to_owned));
             Ok(Event::Raise(Raise { cap: new_cap, claim, reason, approvers, time }))
         })?;
-        Ok(Head::of(&self.state))
+        Ok(Head::of(self.state.get_mut()))
     }
 
     /// What is spent and what is left, as of now and of all sessions.
@@ -292,7 +295,7 @@ impl Ledger {
     /// # Errors
     /// Those of reading the file.
     pub fn last_model(&self) -> Result<Option<Value>, LedgerError> {
-        Ok(self.current()?.last_model)
+        Ok(self.current()?.last_model.clone())
     }
 
     /// Whether a confirm names this manifest.
@@ -300,7 +303,8 @@ impl Ledger {
     /// # Errors
     /// Those of reading the file.
     pub fn release_known(&self, manifest_sha256: &str) -> Result<bool, LedgerError> {
-        Ok(Confirmed::all(&self.current()?).any(|found| found.manifest_sha256 == manifest_sha256))
+        let state = self.current()?;
+        Ok(Confirmed::all(&state).any(|found| found.manifest_sha256 == manifest_sha256))
     }
 
     /// The release that answered a request, if one did: a retry returns it instead of drawing again.
@@ -308,7 +312,8 @@ impl Ledger {
     /// # Errors
     /// Those of reading the file.
     pub fn confirmed(&self, request_id: &str) -> Result<Option<Confirmed>, LedgerError> {
-        Ok(Confirmed::find(&self.current()?, request_id))
+        let state = self.current()?;
+        Ok(Confirmed::find(&state, request_id))
     }
 
     /// Whether event `seq` has this hash. A release names the head it was made under; a ledger that was
@@ -321,8 +326,9 @@ impl Ledger {
     }
 
     /// With what other sessions have added since.
-    fn current(&self) -> Result<State, LedgerError> {
-        self.store.read(Some(&self.state))
+    fn current(&self) -> Result<Ref<'_, State>, LedgerError> {
+        self.store.refresh(&mut self.state.borrow_mut())?;
+        Ok(self.state.borrow())
     }
 }
 

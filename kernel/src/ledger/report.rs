@@ -68,7 +68,7 @@ impl Status {
             remaining_in_year: Amount::from(cap).less(spent),
             spent_in_life: state.lifetime,
             reservations: state.reservations.len() as u64,
-            releases: state.reservations.values().filter(|reserved| reserved.release.is_some()).count() as u64,
+            releases: state.releases,
             seq: state.seq(),
             head: state.head().to_owned(),
         }
@@ -99,23 +99,27 @@ pub struct Confirmed {
 impl Confirmed {
     /// In the order of the reservations.
     pub(super) fn all(state: &State) -> impl Iterator<Item = Self> + '_ {
-        state.reservations.iter().filter_map(|(&seq, reserved)| {
-            let release = reserved.release.clone()?;
-            let head = state.hash_of(seq)?.to_owned();
-            Some(Self {
-                reservation: Reservation { ledger_id: state.ledger_id.clone(), seq, head },
-                request_id: reserved.request_id.clone(),
-                spec_sha256: reserved.spec_sha256.clone(),
-                manifest_sha256: release.manifest_sha256,
-                release_path: release.release_path,
-                time: release.time,
-            })
+        state.reservations.keys().filter_map(|&seq| Self::of(state, seq))
+    }
+
+    /// The release that a reservation paid for.
+    fn of(state: &State, seq: u64) -> Option<Self> {
+        let reserved = state.reservations.get(&seq)?;
+        let release = reserved.release.clone()?;
+        let head = state.hash_of(seq)?.to_owned();
+        Some(Self {
+            reservation: Reservation { ledger_id: state.ledger_id.clone(), seq, head },
+            request_id: reserved.request_id.clone(),
+            spec_sha256: reserved.spec_sha256.clone(),
+            manifest_sha256: release.manifest_sha256,
+            release_path: release.release_path,
+            time: release.time,
         })
     }
 
     /// The first release that answers a request.
     pub(super) fn find(state: &State, request_id: &str) -> Option<Self> {
-        Self::all(state).find(|found| found.request_id.as_deref() == Some(request_id))
+        Self::of(state, *state.answers.get(request_id)?)
     }
 }
 

@@ -3,10 +3,12 @@
 //! The file is only ever opened through `SQLite`. On POSIX systems, closing any other descriptor of it
 //! would drop the locks that this process holds on it, and two sessions could then spend the same loss.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, Row as SqlRow, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row as SqlRow, Transaction, TransactionBehavior};
 
 use super::chain::{Row, State};
 use super::error::{LedgerError, Rule};
@@ -45,6 +47,9 @@ const SCHEMA: [(&str, &str); 5] = [
     ("sqlite_sequence", SEQUENCE),
 ];
 
+/// The longest time between two attempts to get a lock: short beside what an append takes on a disk.
+const LONGEST_PAUSE_MICROS: u64 = 3_000;
+
 /// Whether a session may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -76,7 +81,7 @@ impl Store {
             return Err(LedgerError::ReadOnly { path: path.to_owned() });
         }
         let store = Self { path: path.to_owned(), conn };
-        let state = store.read(None)?;
+        let state = store.load()?;
         Ok((store, state))
     }
 
@@ -97,7 +102,9 @@ impl Store {
         // SQLite seeds its generator from the operating system.
         let id = tx.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0)).map_err(sql)?;
         insert(&tx, &genesis(id)?).map_err(sql)?;
+        failpoint("genesis", "inserted");
         tx.commit().map_err(sql)?;
+        failpoint("genesis", "committed");
         conn.close().map_err(|(_, error)| sql(error))
     }
 
@@ -105,14 +112,28 @@ impl Store {
         &self.path
     }
 
-    /// Verifies what was added since `known`, or everything.
-    pub fn read(&self, known: Option<&State>) -> Result<State, LedgerError> {
-        // One transaction, so that schema, rows and tail are of one moment.
-        let tx = self.conn.unchecked_transaction().map_err(|error| LedgerError::sql(&self.path, &error))?;
-        catch_up(&tx, &self.path, known.cloned())
+    /// Verifies everything.
+    fn load(&self) -> Result<State, LedgerError> {
+        let tx = self.reading()?;
+        check_pages(&tx, &self.path)?;
+        let mut state = first(&tx, &self.path)?;
+        catch_up(&tx, &self.path, &mut state)?;
+        Ok(state)
     }
 
-    /// Appends one event, decided under the write lock on what is then on record. `state` follows.
+    /// Verifies what other sessions have added. `state` follows.
+    pub fn refresh(&self, state: &mut State) -> Result<(), LedgerError> {
+        let tx = self.reading()?;
+        catch_up(&tx, &self.path, state)
+    }
+
+    /// One transaction, so that schema, rows and tail are of one moment.
+    fn reading(&self) -> Result<Transaction<'_>, LedgerError> {
+        self.conn.unchecked_transaction().map_err(|error| LedgerError::sql(&self.path, &error))
+    }
+
+    /// Appends one event, decided under the write lock on what is then on record. `state` follows: what other
+    /// sessions have added at once, the event once it is durable. The work does not grow with the ledger.
     pub fn append(
         &mut self,
         state: &mut State,
@@ -121,19 +142,23 @@ impl Store {
         let path = &self.path;
         let sql = |error: rusqlite::Error| LedgerError::sql(path, &error);
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        let mut current = catch_up(&tx, path, Some(state.clone()))?;
-        let event = decide(&current)?;
-        let row = current.row_for(&event).ok_or_else(|| LedgerError::BadRequest {
+        catch_up(&tx, path, state)?;
+        let event = decide(state)?;
+        failpoint(event.kind(), "decided");
+        let row = state.row_for(&event).ok_or_else(|| LedgerError::BadRequest {
             path: path.clone(),
             field: "the event",
             rule: "must be readable again: nothing nested deeper than 100 levels, nothing out of range",
         })?;
-        let seq = row.seq;
         insert(&tx, &row).map_err(sql)?;
         // The same check as at every opening, before anything is durable.
-        current.follow(row).map_err(|rule| LedgerError::integrity(path, seq, rule))?;
+        let event = state.check(&row).map_err(|rule| LedgerError::integrity(path, row.seq, rule))?;
+        failpoint(event.kind(), "inserted");
+        #[cfg(feature = "planted-bugs")]
+        crate::plant::failpoint_after(&format!("ledger.{}.flushed", event.kind()), || tx.cache_flush());
         tx.commit().map_err(sql)?;
-        *state = current;
+        failpoint(event.kind(), "committed");
+        state.count(event, row.hash);
         Ok(())
     }
 }
@@ -179,12 +204,31 @@ fn immutable_uri(path: &Path) -> String {
 }
 
 fn connect(path: &Path, mode: OpenFlags, busy: Duration) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    conn.busy_timeout(busy)?;
+    let mut conn = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_handler(Some(patience(busy)))?;
     // EXTRA also syncs the folder once the journal is gone: after a power cut a commit stays committed.
     // Some systems have a weaker and a stronger flush; `fullfsync` asks for the stronger.
     conn.execute_batch("PRAGMA trusted_schema=OFF; PRAGMA fullfsync=ON; PRAGMA synchronous=EXTRA;")?;
     Ok(conn)
+}
+
+/// How a session waits for a lock: whether to ask again, after how many refusals in a row.
+///
+/// `SQLite`'s own handler asks ever more rarely, so whoever has waited longest gets the lock last, and with 64
+/// sessions some give up. Here each asks again after a random time of the same distribution however long it
+/// has waited: whenever the lock is free all have the same chance, so nobody is left behind.
+fn patience(busy: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
+    let random = RandomState::new();
+    let mut since = Instant::now();
+    move |refusals| {
+        if refusals == 0 {
+            since = Instant::now();
+        }
+        let left = busy.saturating_sub(since.elapsed());
+        let pause = Duration::from_micros(random.hash_one(Instant::now()) % LONGEST_PAUSE_MICROS);
+        thread::sleep(pause.min(left));
+        !left.is_zero()
+    }
 }
 
 fn pragma(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
@@ -214,42 +258,49 @@ fn check_schema(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
     if same { Ok(()) } else { Err(LedgerError::integrity(path, 0, Rule::Schema)) }
 }
 
-/// Verifies the rows after those already known. Runs inside a transaction.
-fn catch_up(conn: &Connection, path: &Path, known: Option<State>) -> Result<State, LedgerError> {
+/// That every page has one place and one use. Events can be read from a file whose list of free pages is wrong,
+/// but the next append would write over one of them.
+fn check_pages(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let found = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    let found = found.map_err(|error| LedgerError::sql(path, &error))?;
+    if found == "ok" { Ok(()) } else { Err(LedgerError::integrity(path, 0, Rule::Storage)) }
+}
+
+/// Verifies the first row. Runs inside a transaction.
+fn first(conn: &Connection, path: &Path) -> Result<State, LedgerError> {
+    check_schema(conn, path)?;
+    let wrong = |rule| LedgerError::integrity(path, 1, rule);
+    // The lowest number that there is: one below 1 is found wrong too.
+    let text = "SELECT seq, kind, body, prev, hash FROM event ORDER BY seq LIMIT 1";
+    let row = conn.query_row(text, [], |row| Ok(read_row(row))).optional();
+    let row = row.map_err(|error| LedgerError::sql(path, &error))?.ok_or_else(|| wrong(Rule::Genesis))?;
+    State::begin(row.ok_or_else(|| wrong(Rule::Body))?).map_err(wrong)
+}
+
+/// Verifies the rows after those already known and counts them in. Runs inside a transaction.
+fn catch_up(conn: &Connection, path: &Path, state: &mut State) -> Result<(), LedgerError> {
     let sql = |error: rusqlite::Error| LedgerError::sql(path, &error);
     check_schema(conn, path)?;
-    let mut state = known;
-    if let Some(state) = &state {
-        let text = "SELECT count(*) FROM event WHERE seq = ?1 AND hash = ?2";
-        let there: i64 = conn.query_row(text, (signed(state.seq()), state.head()), |row| row.get(0)).map_err(sql)?;
-        if there != 1 {
-            return Err(LedgerError::integrity(path, state.seq(), Rule::Head));
-        }
+    let known = (signed(state.seq()), state.head());
+    let text = "SELECT count(*) FROM event WHERE seq = ?1 AND hash = ?2";
+    let there: i64 = conn.query_row(text, known, |row| row.get(0)).map_err(sql)?;
+    if there != 1 {
+        return Err(LedgerError::integrity(path, state.seq(), Rule::Head));
     }
-    // Without a known state, numbers below 1 are read too, and found wrong.
-    let from = state.as_ref().map_or(i64::MIN, |state| signed(state.seq() + 1));
-    let text = "SELECT seq, kind, body, prev, hash FROM event WHERE seq >= ?1 ORDER BY seq";
+    let text = "SELECT seq, kind, body, prev, hash FROM event WHERE seq > ?1 ORDER BY seq";
     let mut query = conn.prepare(text).map_err(sql)?;
-    let mut rows = query.query([from]).map_err(sql)?;
+    let mut rows = query.query([known.0]).map_err(sql)?;
     while let Some(row) = rows.next().map_err(sql)? {
-        let expected = state.as_ref().map_or(1, |state| state.seq() + 1);
+        let expected = state.seq() + 1;
         let wrong = |rule| LedgerError::integrity(path, expected, rule);
-        let row = read_row(row).ok_or_else(|| wrong(Rule::Body))?;
-        state = Some(match state.take() {
-            None => State::begin(row).map_err(wrong)?,
-            Some(mut state) => {
-                state.follow(row).map_err(wrong)?;
-                state
-            }
-        });
+        state.follow(read_row(row).ok_or_else(|| wrong(Rule::Body))?).map_err(wrong)?;
     }
-    let state = state.ok_or_else(|| LedgerError::integrity(path, 1, Rule::Genesis))?;
     let text = "SELECT count(*), max(seq) FROM sqlite_sequence WHERE name = 'event'";
     let tail: (i64, Option<i64>) = conn.query_row(text, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(sql)?;
     if tail != (1, Some(signed(state.seq()))) {
         return Err(LedgerError::integrity(path, state.seq() + 1, Rule::Tail));
     }
-    Ok(state)
+    Ok(())
 }
 
 /// `None` for a column of another type than was written: possible in a file that was tampered with.
@@ -268,6 +319,14 @@ fn read_row(row: &SqlRow<'_>) -> Option<Row> {
 fn insert(conn: &Connection, row: &Row) -> rusqlite::Result<usize> {
     let text = "INSERT INTO event(seq, kind, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5)";
     conn.execute(text, (signed(row.seq), &row.kind, &row.body, &row.prev, &row.hash))
+}
+
+/// Where a test build may die: what is being recorded, and how far it got.
+pub(super) fn failpoint(kind: &str, moment: &str) {
+    #[cfg(feature = "planted-bugs")]
+    crate::plant::failpoint(&format!("ledger.{kind}.{moment}"));
+    #[cfg(not(feature = "planted-bugs"))]
+    let _ = (kind, moment);
 }
 
 /// A file cannot hold this many events.

@@ -73,7 +73,7 @@ fn a_clock_set_back_opens_no_window() {
     let shop = Shop::new();
     let mut ledger = shop.open(loss(100, 0));
     let _a = ledger.reserve(&request(loss(100, 0))).unwrap();
-    for back in [JULY_2026 - YEAR, 0] {
+    for back in [JULY_2026 - YEAR, JULY_2026 - 10 * YEAR, 0] {
         shop.set_clock(back);
         assert_eq!(ledger.status().unwrap().year, "2026");
         assert_eq!(ledger.reserve(&request(loss(1, 0))).unwrap_err().code(), "ledger.exhausted");
@@ -85,6 +85,15 @@ fn a_clock_set_back_opens_no_window() {
     shop.set_clock(JULY_2026);
     assert_eq!(ledger.status().unwrap().remaining_in_year.rho_nano, 40);
     assert_eq!(ledger.reserve(&request(loss(41, 0))).unwrap_err().code(), "ledger.exhausted");
+    // Ten years forward: one window, and the years between are lost.
+    shop.set_clock(JULY_2026 + 10 * YEAR);
+    let _c = ledger.reserve(&request(loss(100, 0))).unwrap();
+    for year in (0..10).rev() {
+        shop.set_clock(JULY_2026 + year * YEAR);
+        assert_eq!(ledger.reserve(&request(loss(1, 0))).unwrap_err().code(), "ledger.exhausted");
+        assert_eq!(shop.open(loss(100, 0)).status().unwrap().remaining_in_year.rho_nano, 0);
+    }
+    assert_eq!(ledger.status().unwrap().spent_in_life.rho_nano, 260);
 }
 
 #[test]
@@ -101,9 +110,32 @@ fn a_clock_that_cannot_be_right_begins_no_ledger() {
 fn a_cap_cannot_be_raised_by_a_spec() {
     let shop = Shop::new();
     drop(shop.open(loss(100, 10)));
-    for cap in [loss(101, 10), loss(100, 11), loss(50, 11)] {
-        assert_eq!(shop.try_open(&opening(cap)).err().unwrap().code(), "ledger.cap-raised");
+    let larger = [(1.01, 1e-6), (1.0, 1.1e-6), (0.5, 1.1e-6)]
+        .map(|(epsilon, delta)| Claim { epsilon: Epsilon::new(epsilon).unwrap(), delta: Delta::new(delta).unwrap() });
+    for (cap, claim) in [loss(101, 10), loss(100, 11), loss(50, 11)].into_iter().zip(larger) {
+        let error = shop.try_open(&Opening { claim, ..opening(cap) }).err().unwrap();
+        assert_eq!(error.code(), "ledger.cap-raised");
     }
+}
+
+#[test]
+fn a_tighter_accountant_raises_no_cap_and_locks_nobody_out() {
+    let shop = Shop::new();
+    drop(shop.open(loss(100, 10)));
+    let smaller = Claim { epsilon: Epsilon::new(0.9).unwrap(), ..claim() };
+    for claim in [claim(), smaller] {
+        // The same promise, or a lesser one, that a later version converts to more.
+        for cap in [loss(130, 10), loss(100, 12), loss(130, 12)] {
+            let mut ledger = shop.try_open(&Opening { claim, ..opening(cap) }).unwrap();
+            let status = ledger.status().unwrap();
+            assert_eq!((status.cap, status.claim), (loss(100, 10), self::claim()));
+            assert_eq!(ledger.reserve(&request(loss(101, 0))).unwrap_err().code(), "ledger.exhausted");
+            assert_eq!(ledger.reserve(&request(loss(1, 11))).unwrap_err().code(), "ledger.exhausted");
+        }
+    }
+    let tighter = loss(130, 10);
+    let head = shop.open(tighter).raise(tighter, claim(), "a tighter accountant", ["Ada", "Grace"]).unwrap();
+    assert_eq!((head.seq, shop.open(tighter).status().unwrap().remaining_in_year.rho_nano), (2, 130));
 }
 
 #[test]
@@ -155,7 +187,7 @@ fn a_reservation_is_confirmed_once_and_by_its_own_ledger() {
     let mut ledger = shop.open(loss(100, 0));
     let mine = ledger.reserve(&request(loss(1, 0))).unwrap().reservation();
     let theirs = other.open(loss(100, 0)).reserve(&request(loss(1, 0))).unwrap().reservation();
-    let genesis = Reservation { seq: 1, head: ledger.state.hash_of(1).unwrap().into(), ..mine.clone() };
+    let genesis = Reservation { seq: 1, head: ledger.state.borrow().hash_of(1).unwrap().into(), ..mine.clone() };
     let zero = Reservation { seq: 0, ..mine.clone() };
     let late = Reservation { seq: 9, ..mine.clone() };
     let forged = Reservation { head: "0".repeat(64), ..mine.clone() };
@@ -200,6 +232,26 @@ fn an_answered_request_is_never_drawn_again() {
     let spent = ledger.status().unwrap().spent_in_year;
     assert_eq!(ledger.reserve(&july).unwrap_err().code(), "ledger.already-released");
     assert_eq!(ledger.status().unwrap().spent_in_year, spent);
+}
+
+#[test]
+fn a_request_is_answered_by_its_own_first_reservation() {
+    let shop = Shop::new();
+    let mut ledger = shop.open(loss(100, 0));
+    let named = |id: &str| Request { request_id: Some(id.into()), ..request(loss(1, 0)) };
+    // Two runs for one request at once, the later one done first; and one for another.
+    let [first, second, other] = ["july", "july", "august"].map(|id| ledger.reserve(&named(id)).unwrap().reservation());
+    for reservation in [&second, &other] {
+        ledger.confirm(reservation, &confirmation(json!(null))).unwrap();
+    }
+    assert_eq!(ledger.confirmed("july").unwrap().unwrap().reservation, second);
+    ledger.confirm(&first, &confirmation(json!(null))).unwrap();
+    for ledger in [ledger, shop.open(loss(100, 0))] {
+        assert_eq!(ledger.confirmed("july").unwrap().unwrap().reservation, first);
+        assert_eq!(ledger.confirmed("august").unwrap().unwrap().reservation, other);
+        assert_eq!(ledger.confirmed("june").unwrap(), None);
+        assert_eq!(ledger.status().unwrap().releases, 3);
+    }
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn commits_outside_the_file_are_found() {
 fn a_truncated_ledger_is_found() {
     let shop = lively();
     let last = Ledger::verify(&shop.path()).unwrap().head;
-    let kept = Ledger::open_existing(&shop.path()).unwrap().state.hash_of(2).unwrap().to_owned();
+    let kept = Ledger::open_existing(&shop.path()).unwrap().state.borrow().hash_of(2).unwrap().to_owned();
     // A forger who also resets the counter leaves a file that is whole by itself ...
     shop.tamper("DELETE FROM event WHERE seq > 2; UPDATE sqlite_sequence SET seq = 2");
     assert_eq!(Ledger::verify(&shop.path()).unwrap().events, 2);
@@ -113,7 +113,7 @@ fn a_ledger_cut_behind_the_back_of_a_session_is_found() {
 
 /// A forger who can compute hashes still cannot record what the rules forbid.
 fn forged(shop: &Shop, forge: impl FnOnce(&State) -> Event) -> (u64, Rule) {
-    let state = Ledger::open_existing(&shop.path()).unwrap().state;
+    let state = Ledger::open_existing(&shop.path()).unwrap().state.into_inner();
     let Row { seq, kind, body, prev, hash } = state.row_for(&forge(&state)).unwrap();
     let conn = Connection::open(shop.path()).unwrap();
     conn.execute(
