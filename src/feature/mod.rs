@@ -179,4 +179,6 @@ mod properties;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+mod sensitivity;
+#[cfg(test)]
 mod tests;
