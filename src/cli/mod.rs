@@ -3,6 +3,7 @@
 
 mod args;
 mod demo;
+mod hygiene;
 mod inspect;
 mod ledger;
 mod progress;
@@ -72,7 +73,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let format = args.format;
-    match answer(args) {
+    match hygiene::begin().and_then(|()| answer(args)) {
         Ok(answer) => {
             let text = match format {
                 Format::Text => answer.text,
