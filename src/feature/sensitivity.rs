@@ -9,8 +9,9 @@ use std::path::Path;
 use polars::prelude::{Column as Cells, DataFrame, ParquetWriter};
 use proptest::prelude::*;
 use tactful_kernel::lattice::{BALL_LIMIT, MAX_FEATURES, POINT_LIMIT};
-use tactful_kernel::measurement::Aggregates;
-use tactful_kernel::{Ball, Directions, InMemory, Points, Raw};
+use tactful_kernel::ledger::{Claim, Opening, Request};
+use tactful_kernel::measurement::{self, Aggregates};
+use tactful_kernel::{Ball, Delta, Directions, Epsilon, InMemory, Ledger, Loss, Points, Raw, Rho};
 
 use super::bounded;
 use super::tests::accounts_of_files;
@@ -495,4 +496,50 @@ proptest! {
         with.lines.push(line);
         prop_assert_eq!(shop.accounts(), with.accounts());
     }
+}
+
+/// What is attacked above is what the measurements buy their noise for.
+#[test]
+fn the_sensitivities_that_are_attacked_are_those_on_the_bill() {
+    let folder = tempfile::tempdir().unwrap();
+    let loss = Loss { rho: Rho::from_nano(1_000_000_000).unwrap(), delta_atto: 0 };
+    let claim = Claim { epsilon: Epsilon::new(10.0).unwrap(), delta: Delta::new(1e-6).unwrap() };
+    let opening = Opening { population: "shop".to_owned(), cap: loss, claim };
+    let mut ledger = Ledger::open(&folder.path().join("shop.ledger"), &opening).unwrap();
+    let request = Request { loss, spec_sha256: "0".repeat(64), purpose: "a test".to_owned(), request_id: None };
+    let mut permit = ledger.reserve(&request).unwrap();
+    let mut part = || permit.take(Rho::from_nano(10_000_000).unwrap(), 0).unwrap();
+
+    let crowd = ["ann", "bob"].map(|id| [id, "2020-01-15", "b1", "1", "2", "0"].map(str::to_owned));
+    let spec = with_opt_outs(through_products(spec()));
+    let questions = Questions {
+        numbers: vec![],
+        reach: 0,
+        radius: 1,
+        points: 1,
+        radii: vec![],
+        edges: BTreeSet::new(),
+        directions: vec![],
+        segment_of: vec![],
+    };
+    let shop = Shop { spec, layout: Layout::Csv, lines: crowd.to_vec(), opted_out: vec![], questions };
+    let data = shop.engine();
+    let frame = Ball::new(vec![7; data.dim()], 5000).unwrap();
+    let points = Points::new(data.dim(), vec![0; 2 * data.dim()]).unwrap();
+    let mut bill = measurement::count(&data, part()).unwrap().lines().to_vec();
+    bill.extend_from_slice(measurement::sum(&data, &frame, part()).unwrap().lines());
+    bill.extend_from_slice(measurement::second_moment(&data, &frame, part()).unwrap().lines());
+    bill.extend_from_slice(measurement::distance_histogram(&data, &frame, &points, &[9], part()).unwrap().lines());
+    bill.extend_from_slice(measurement::votes(&data, &frame, &points, part()).unwrap().lines());
+    let sums = measurement::clipped_sums(&data, &frame, &points, &[777, 777], None, part(), part());
+    bill.extend_from_slice(sums.unwrap().lines());
+    let incidence = measurement::incidence(&data, &frame, &points, &[0, 1], 2, part(), part());
+    bill.extend_from_slice(incidence.unwrap().lines());
+    bill.extend_from_slice(measurement::flags(&data, part()).unwrap().lines());
+    let squares: Vec<f64> = bill.iter().map(|line| line.sensitivity.powi(2).round()).collect();
+    let (groups, rules) = (data.groups() as f64, RULES.len() as f64);
+    assert_eq!(
+        squares,
+        [1.0, 5000.0_f64.powi(2), 5000.0_f64.powi(4), 1.0, 1.0, 777.0 * 777.0, 1.0, groups, 1.0, rules]
+    );
 }
