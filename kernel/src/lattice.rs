@@ -6,6 +6,8 @@
 //! sums do not depend on order, threads or engine, and the sensitivity that is proved is the
 //! sensitivity that runs.
 
+use zeroize::Zeroizing;
+
 use crate::raw::Raw;
 
 /// Lattice steps between the middle of a feature of weight 1 and either of its bounds. Small enough
@@ -335,16 +337,16 @@ pub(crate) fn clip(difference: &mut [i32], radius: u32) {
     }
 }
 
-/// One bit row per privacy unit.
+/// One bit row per privacy unit. Memory is cleared when it is dropped.
 pub struct Bits {
     width: usize,
     words: usize,
-    rows: Vec<u64>,
+    rows: Zeroizing<Vec<u64>>,
 }
 
 impl Bits {
     fn new(width: usize) -> Self {
-        Self { width, words: width.div_ceil(64), rows: Vec::new() }
+        Self { width, words: width.div_ceil(64), rows: Zeroizing::default() }
     }
 
     fn push(&mut self, bits: impl Iterator<Item = bool>) {
@@ -371,7 +373,7 @@ impl Bits {
 /// The only thing a measurement accepts: clamped, quantised, one row per privacy unit.
 ///
 /// Bounds come from the spec, through the [`Lattice`]; no constructor accepts data for them. How many
-/// units there are is private, so nothing here tells it.
+/// units there are is private, so nothing here tells it. The rows' memory is cleared when they are dropped.
 ///
 /// ```compile_fail,E0616
 /// fn f(features: &tactful_kernel::BoundedFeatures) -> usize { features.rows.len() }
@@ -381,7 +383,7 @@ impl Bits {
 /// ```
 pub struct BoundedFeatures {
     pub(crate) lattice: Lattice,
-    pub(crate) rows: Vec<i16>,
+    pub(crate) rows: Zeroizing<Vec<i16>>,
     pub(crate) groups: Bits,
     pub(crate) flags: Bits,
 }
@@ -402,7 +404,8 @@ impl BoundedFeatures {
         source: Raw<T>,
         fill: impl FnOnce(T, &mut Rows) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut rows = Rows { lattice, steps: Vec::new(), groups: Bits::new(groups), flags: Bits::new(flags) };
+        let mut rows =
+            Rows { lattice, steps: Zeroizing::default(), groups: Bits::new(groups), flags: Bits::new(flags) };
         fill(source.open(), &mut rows)?;
         let Rows { lattice, steps, groups, flags } = rows;
         Ok(Self { lattice, rows: steps, groups, flags })
@@ -434,13 +437,14 @@ impl BoundedFeatures {
 /// ```
 pub struct Rows {
     lattice: Lattice,
-    steps: Vec<i16>,
+    steps: Zeroizing<Vec<i16>>,
     groups: Bits,
     flags: Bits,
 }
 
 impl Rows {
-    /// Reserves room; how much is a private number, and stays inside.
+    /// Reserves room; how much is a private number, and stays inside. Without it rows move as they grow, and
+    /// leave copies of themselves that nobody clears.
     pub fn reserve(&mut self, units: usize) {
         self.steps.reserve_exact(units * self.lattice.dim());
         self.groups.rows.reserve_exact(units * self.groups.words);
@@ -480,6 +484,43 @@ mod tests {
         assert_eq!(column.quantise(f64::INFINITY), 2048);
         assert_eq!(column.quantise(f64::NEG_INFINITY), -2048);
         assert_eq!(column.quantise(5.0), 0);
+    }
+
+    /// Looks at the memory where rows stood, through the file that the system shows it as.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn dropped_rows_are_cleared() {
+        use std::os::unix::fs::FileExt;
+
+        const UNITS: usize = 3000;
+        let memory = std::fs::File::open("/proc/self/mem").unwrap();
+        let at = |address: usize| {
+            let mut bytes = [0_u8; 4096];
+            // What was given back to the system cannot be read, and is gone as well.
+            memory.read_exact_at(&mut bytes, address as u64).ok().map(|()| bytes)
+        };
+        let lattice = Lattice::new(vec![Column::new(0.0, 1.0, Spread::Linear, 1.0).unwrap()]).unwrap();
+        let features = BoundedFeatures::build(lattice, 64, 64, Raw::seal(()), |(), rows| {
+            rows.reserve(UNITS);
+            let bits = |word: u64| (0..64).map(move |bit| word >> bit & 1 == 1);
+            for _ in 0..UNITS {
+                rows.push(&[0.713], bits(0x7391_7391_7391_7391), bits(0x1937_1937_1937_1937));
+            }
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+        let step = features.rows[0].to_ne_bytes();
+        let held = [
+            (features.rows.as_ptr().addr(), [step; 4].concat()),
+            (features.groups.rows.as_ptr().addr(), 0x7391_7391_7391_7391_u64.to_ne_bytes().to_vec()),
+            (features.flags.rows.as_ptr().addr(), 0x1937_1937_1937_1937_u64.to_ne_bytes().to_vec()),
+        ];
+        let shows = |address: usize, row: &[u8]| {
+            at(address).is_some_and(|bytes| bytes.chunks_exact(8).any(|chunk| chunk == row))
+        };
+        assert!(held.iter().all(|(address, row)| shows(*address, row)), "the test looks where the rows are");
+        drop(features);
+        assert!(!held.iter().any(|(address, row)| shows(*address, row)), "rows are left in memory");
     }
 
     #[test]

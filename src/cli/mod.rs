@@ -4,6 +4,7 @@
 mod args;
 mod audit;
 mod demo;
+mod hygiene;
 mod inspect;
 mod ledger;
 mod progress;
@@ -81,7 +82,7 @@ impl Failure {
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let format = args.format;
-    match answer(args) {
+    match hygiene::begin().and_then(|()| answer(args)) {
         Ok(answer) => {
             print(&answer, format);
             ExitCode::SUCCESS

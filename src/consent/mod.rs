@@ -5,7 +5,8 @@
 //!
 //! Ids are compared as whole numbers when both columns are whole numbers, else as canonical text: without
 //! outer blanks, without a trailing `.0`, without leading zeros. So "17850.0", 17850 and "00017850" are one
-//! id here. The comparison may find too many; it never misses one for the sake of its type.
+//! id here, as they are one privacy unit in the transactions; so an entry takes away one unit, and none is
+//! missed for the sake of its type.
 
 use std::path::Path;
 
@@ -56,9 +57,11 @@ impl OptedOut {
     pub(crate) fn remove_from(self, rows: LazyFrame, unit: &DataType) -> LazyFrame {
         let kind = KeyKind::common(unit, &self.dtype);
         let listed = Expr::Column(self.column.as_str().into());
+        // One entry may take away one unit and no more: otherwise one person's opt-out would reach others' rows.
+        // Units stand without leading zeros already.
         let (left, right) = match kind {
             KeyKind::Integer => (col("unit"), key(listed, &self.dtype, kind)),
-            KeyKind::Text => (loose(col("unit").cast(DataType::String)), loose(key(listed, &self.dtype, kind))),
+            KeyKind::Text => (col("unit").cast(DataType::String), loose(key(listed, &self.dtype, kind))),
         };
         let listed = self
             .rows

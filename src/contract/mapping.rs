@@ -4,7 +4,7 @@ use polars::prelude::{DataType, Expr, LazyFrame, col};
 
 use super::Needs;
 use super::catalogue::{CATEGORIES, CATEGORY_REMEDY, ID_REMEDY, IDS};
-use super::parse::{KeyKind, key};
+use super::parse::{KeyKind, key, loose};
 use crate::source::{ColumnType, RawError, Shape};
 use crate::spec::{Amount, Duplicates, Spec};
 
@@ -92,6 +92,13 @@ impl Mapping {
         KeyKind::of(&self.unit)
     }
 
+    /// The privacy unit as it is grouped by. Text without leading zeros, as opt-outs are compared: were
+    /// "7" and "007" two units, the opt-out of the one would take the other away as well.
+    fn unit_key(&self, column: Expr) -> Expr {
+        let id = key(column, &self.unit, self.unit_kind());
+        if self.unit_kind() == KeyKind::Text { loose(id) } else { id }
+    }
+
     /// The columns that are needed, under their own names, without the rows of nobody. With
     /// duplicates dropped all mapped columns are needed: lines are compared on all of them.
     pub(crate) fn select(&self, rows: LazyFrame, spec: &Spec, needs: Needs) -> LazyFrame {
@@ -108,7 +115,7 @@ impl Mapping {
             .filter(|(name, _)| all || needed(name))
             .map(|(name, column)| {
                 let column = Expr::Column(column.as_str().into());
-                let column = if name == "unit" { key(column, &self.unit, self.unit_kind()) } else { column };
+                let column = if name == "unit" { self.unit_key(column) } else { column };
                 column.alias(name.as_str())
             })
             .collect();

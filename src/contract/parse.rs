@@ -59,8 +59,9 @@ pub(crate) fn canonical(id: &str) -> Option<&str> {
     Some(whole.map_or(id, |(whole, _)| whole))
 }
 
-/// A canonical id without leading zeros, for comparison with opt-outs only: one table may have read
-/// "00042" as the number 42. It may match too many, never too few.
+/// A canonical id of a privacy unit without leading zeros: one table may have read "00042" as the number 42.
+/// Who differs in nothing but these is one unit, in the transactions and in the opt-outs alike, so that an
+/// opt-out takes away one unit and never two.
 pub(crate) fn without_leading_zeros(id: &str) -> &str {
     if id.bytes().all(|b| b.is_ascii_digit()) {
         let rest = id.trim_start_matches('0');

@@ -178,4 +178,6 @@ mod properties;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+mod sensitivity;
+#[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Separated text with a header. Every column is read as text: a type guessed from values would
 //! depend on all customers at once.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +27,48 @@ pub(super) fn columns(path: &Path, name: &str, separator: char) -> Result<Vec<(S
         return Err(RawError::EmptyFile { file: name.to_owned(), found: "a header and no row" });
     }
     Ok(names)
+}
+
+/// That no cell of a private file reaches into another line.
+///
+/// The frame's reader lets a quoted cell go on until the next quote, wherever that is: two lines of one customer with a
+/// quote too many would swallow all lines of others between them, and no bound on one customer's part
+/// would hold. So a file with a cell that does not end on its line is damaged, whether it looks meant or not.
+pub(super) fn cells_end_on_their_line(path: &Path, name: &str, separator: char) -> Result<(), RawError> {
+    let separator = ascii(separator)?;
+    let unreadable = || RawError::Unreadable { file: name.to_owned() };
+    let mut text = BufReader::with_capacity(1 << 18, head::text(path, name)?);
+    let mut line = Vec::new();
+    while text.read_until(b'\n', &mut line).map_err(|_| unreadable())? > 0 {
+        // A byte-order mark stands before the first cell and is no part of it.
+        let cells = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line);
+        if cells.contains(&b'"') && !evenly_quoted(cells, separator) {
+            return Err(unreadable());
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+/// Whether each cell of a line has both of its quotes. A separator between quotes is part of a cell that
+/// begins with one, and of no other.
+fn evenly_quoted(line: &[u8], separator: u8) -> bool {
+    let (mut starts, mut quoted, mut open) = (true, false, false);
+    for &byte in line {
+        if byte == separator && !(quoted && open) {
+            if open {
+                return false;
+            }
+            (starts, quoted) = (true, false);
+            continue;
+        }
+        if byte == b'"' {
+            quoted |= starts;
+            open = !open;
+        }
+        starts = false;
+    }
+    !open
 }
 
 /// A lazy frame over the file.

@@ -138,8 +138,11 @@ impl Shape {
         })
     }
 
-    /// The rows of a private table.
+    /// The rows of a private table: each made from its own line of the file, if the file has lines.
     pub(crate) fn private(&self) -> Result<Raw<LazyFrame>, RawError> {
+        if let Format::Csv { separator } = self.format {
+            csv::cells_end_on_their_line(&self.path, &self.name, separator)?;
+        }
         self.scan().map(Raw::seal)
     }
 

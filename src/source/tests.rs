@@ -215,3 +215,69 @@ proptest! {
         }
     }
 }
+
+/// What one customer's lines do to a file of 40 others.
+fn others_survive(mischief: &[(usize, String)]) -> bool {
+    let mut lines: Vec<String> = (0..40).map(|n| format!("x{n},b{n},{n}\n")).collect();
+    for (at, text) in mischief {
+        lines.insert(*at % lines.len(), text.clone());
+    }
+    let folder = in_folder(("unit,basket,amount\n".to_owned() + &lines.concat()).as_bytes());
+    let shape = Shape::inspect(&file("data", CSV), folder.path()).unwrap();
+    let rows = match shape.private() {
+        Err(error) => return error.code() == "data.unreadable",
+        Ok(rows) => rows,
+    };
+    let mut kept = 0;
+    let read = rows.try_map_sealed(|rows| {
+        let frame = guard::collect(rows, Engine::Streaming)?;
+        let [units, baskets, amounts] = ["unit", "basket", "amount"].map(|column| cells(&frame, column));
+        let whole = |n: &usize| {
+            let row = some(&[&format!("x{n}"), &format!("b{n}"), &n.to_string()]);
+            (0..units.len()).any(|at| [&units, &baskets, &amounts].map(|column| column[at].clone())[..] == row)
+        };
+        kept = (0..40).filter(whole).count();
+        Ok::<(), guard::Failed>(())
+    });
+    // A refusal shows nothing; an answer must have everybody in it.
+    read.is_err() || kept == 40
+}
+
+#[test]
+fn lines_with_a_quote_too_many_swallow_no_line_of_others() {
+    let line = |text: &str| text.to_owned() + "\n";
+    for text in [
+        "\"evil,b,1",
+        "evil,\"b,1",
+        "evil,b,\"",
+        "evil,b,1\"",
+        "evil,b\"x,1",
+        "evil,b\"1,\"",
+        "evil,b\"1,2,3,x\"",
+        "evil,\"\"\"b,1",
+        "evil,\"b\"x\",1",
+    ] {
+        assert!(others_survive(&[(5, line(text)), (30, line(text))]), "{text}");
+        assert!(others_survive(&[(5, line(text)), (30, "evil,b,1\"\n".to_owned())]), "{text}");
+    }
+    let odd = "evil,\"b,1\n";
+    let file = |cell: &str| format!("unit,basket,amount\n{odd}a,{cell},1\n{odd}");
+    let private = |bytes: &str| {
+        let folder = in_folder(bytes.as_bytes());
+        Shape::inspect(&self::file("data", CSV), folder.path()).unwrap().private().err().map(|error| error.code())
+    };
+    assert_eq!(private(&file("b")), Some("data.unreadable"), "two odd lines look even from afar");
+    assert_eq!(private("unit,basket,amount\na,\"b\nc\",1\n"), Some("data.unreadable"), "a cell of two lines");
+    for sound in ["a,\"b,c\",1\n", "a,\"b \"\"c\"\"\",1\r\n", "\"a\",\"\",\"1\"\n", "a,\"b\"c,1\n", "a,b,1"] {
+        assert_eq!(private(&("\u{feff}\"unit, or so\",basket,amount\n".to_owned() + sound)), None, "{sound}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_of_one_customer_swallows_lines_of_others(
+        mischief in prop::collection::vec((0_usize..40, "[\",a\r\n x]{0,9}\n"), 1..5),
+    ) {
+        prop_assert!(others_survive(&mischief), "{mischief:?}");
+    }
+}
