@@ -1,7 +1,9 @@
-//! For test builds alone: bugs that the auditor must find, and a tape that makes two runs draw the same.
+//! For test builds alone: bugs that the auditor must find, a tape that makes two runs draw the same, and
+//! failpoints.
 //!
-//! Compiled only with the feature `planted-bugs`, which a build without debug assertions refuses. Both are
-//! chosen by the environment: `TACTFUL_PLANT` names a bug, `TACTFUL_TAPE` is `record:FILE` or `replay:FILE`.
+//! Compiled only with the feature `planted-bugs`, which a build without debug assertions refuses. All are
+//! chosen by the environment: `TACTFUL_PLANT` names a bug, `TACTFUL_TAPE` is `record:FILE` or `replay:FILE`,
+//! `TACTFUL_FAILPOINT` names the place where the process dies.
 
 #[cfg(not(debug_assertions))]
 compile_error!("the feature `planted-bugs` breaks the privacy of a build and is for tests with debug assertions only");
@@ -64,6 +66,19 @@ pub fn planted(bug: Bug) -> bool {
         Some(found.unwrap_or_else(|| panic!("TACTFUL_PLANT names no bug")).0)
     });
     *chosen == Some(bug)
+}
+
+/// Dies here, as by `kill -9`, when `TACTFUL_FAILPOINT` is this name: no destructor runs, nothing is flushed.
+///
+/// A name says its area, what is being done, and how far it got: `ledger.reserve.inserted`.
+///
+/// # Panics
+/// When the system refuses the signal: a test that kills nothing must not pass for one that does.
+pub fn failpoint(name: &str) {
+    static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
+    if CHOSEN.get_or_init(|| std::env::var("TACTFUL_FAILPOINT").ok()).as_deref() == Some(name) {
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).expect("it dies");
+    }
 }
 
 enum Tape {
