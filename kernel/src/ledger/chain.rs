@@ -191,7 +191,7 @@ impl State {
             }
             Event::Confirm(confirm) => {
                 let open = self.reservations.get(&confirm.reservation).is_some_and(|found| found.release.is_none());
-                if open { Ok(()) } else { Err(Rule::Confirm) }
+                if open && self.answered(confirm.reservation).is_none() { Ok(()) } else { Err(Rule::Confirm) }
             }
             Event::Raise(raise) => {
                 let said = !raise.reason.trim().is_empty() && two_people(&raise.approvers);
