@@ -4,6 +4,8 @@ mod assemble;
 mod budget;
 mod error;
 mod forecast;
+mod record;
+mod request;
 #[cfg(test)]
 mod usefulness;
 
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use linfa::ParamGuard;
 use linfa::dataset::DatasetBase;
 use linfa::traits::FitWith;
-use tactful_kernel::ledger::{Confirmation, Opening, Request, Status};
+use tactful_kernel::ledger::{LedgerError, Opening, Request, Status};
 use tactful_kernel::measurement::{self, Aggregates};
 use tactful_kernel::{InMemory, Ledger, Line, Loss, Noised, Permit, Rho};
 
@@ -23,13 +25,15 @@ use crate::feature;
 use crate::gate::{self, FloorBudget};
 use crate::profile::{self, Estimate, Remembered, Z95};
 use crate::promotion::catalogue;
-use crate::release::{Manifest, PublishError, Release, Staging, canonical};
+use crate::release::{PublishError, Release, Staging, canonical};
 use crate::spec::Spec;
 
 pub use assemble::even_odds;
 pub use budget::{Costs, year_cap};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
+pub use record::{Recovered, Stray, recover, standing};
+pub use request::RequestId;
 
 /// What a run is doing: for progress displays. Says nothing of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +96,8 @@ pub struct Job {
     pub ledger: PathBuf,
     /// The release's directory; must not exist.
     pub out: PathBuf,
+    /// Once a release has answered this request, it is the answer to every retry.
+    pub request_id: Option<RequestId>,
 }
 
 /// What came of a run.
@@ -99,14 +105,17 @@ pub struct Job {
 pub struct Outcome {
     /// What was published.
     pub release: Release,
-    /// Its manifest.
-    pub manifest: Manifest,
+    /// SHA-256 of its manifest, which the ledger records: lower-case hex.
+    pub manifest_sha256: String,
+    /// Whether it is the release of an earlier run for the same request; then nothing was spent.
+    pub repeated: bool,
 }
 
 /// Runs a job to a published release.
 ///
 /// Order: everything that can fail without private data is tried first; the reservation is on disk before the
-/// first private aggregate is read; after it nothing is refunded. `stop` is looked at between steps.
+/// first private aggregate is read; after it nothing is refunded. `stop` is looked at between steps. A request
+/// that has its release gets that one, before any file of the spec is looked at.
 ///
 /// # Errors
 /// [`EngineError`]; no error leaves a partial release.
@@ -120,6 +129,15 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
     };
     go(Step::Checking, false)?;
     let spec = &job.spec;
+    let mut _alone = None;
+    if let Some(id) = &job.request_id {
+        _alone = request::alone(&job.ledger, id)?;
+        if job.ledger.exists()
+            && let Some(outcome) = request::answer(job, id, &mut open_ledger(spec, &job.ledger)?)?
+        {
+            return Ok(outcome);
+        }
+    }
     // The target is held from here, so that a rival run for it spends nothing.
     let mut staging = Staging::begin(&job.out)?;
     feature::check(spec, &job.base)?;
@@ -130,14 +148,20 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
         loss: costs.loss,
         spec_sha256: spec.fingerprint(),
         purpose: format!("release of {} segments", spec.segments.number),
-        request_id: None,
+        request_id: job.request_id.as_ref().map(RequestId::to_string),
     };
     ledger.would_fit(costs.loss)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.checked");
 
     go(Step::Reading, false)?;
     let features = feature::bounded(spec, &job.base, &|_| ())?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.read");
     go(Step::Reserving, false)?;
     let permit = ledger.reserve(&request)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.reserved");
     let reservation = permit.reservation();
     let status = ledger.status()?;
     let mut purse = Purse { rest: permit, costs };
@@ -145,6 +169,8 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
     go(Step::Counting, true)?;
     let data = InMemory::new(features);
     let counted = count(&data, spec, &mut purse)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.counted");
 
     go(Step::Clustering, true)?;
     let groups = data.groups();
@@ -153,6 +179,8 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
         DpKMeans::params(spec.segments.number, feature::lattice(spec).map_err(crate::cluster::ClusterError::from)?);
     let model = params.check()?.fit_with(purse.take(budget::clustering(groups))?, &dataset)?;
     let data = &dataset.records.0;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.clustered");
 
     go(Step::Flooring, true)?;
     let floor_budget = FloorBudget {
@@ -162,10 +190,14 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
         remainder_delta: costs.remainder_delta,
     };
     let gated = gate::apply(data, &model, spec.segments.floor, floor_budget)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.floored");
 
     go(Step::Profiling, true)?;
     let profiles = profile::measure(data, &gated, purse.take(budget::incidence(groups))?, purse.take(budget::SIZES)?)?;
     drop(dataset);
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.profiled");
     let previous = ledger.last_model()?.and_then(|value| serde_json::from_value::<Remembered>(value).ok());
     let parts = assemble::Parts {
         spec,
@@ -185,14 +217,21 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
 
     go(Step::Publishing, true)?;
     let manifest = staging.fill(&release)?;
+    let manifest_sha256 = sha256(&manifest.to_json());
+    let model = serde_json::to_value(&remembered).map_err(|_| EngineError::Internal("the model does not serialise"))?;
     staging.publish()?;
-    let confirmation = Confirmation {
-        manifest_sha256: sha256(&manifest.to_json()),
-        release_path: std::path::absolute(&job.out).unwrap_or_else(|_| job.out.clone()).display().to_string(),
-        model: serde_json::to_value(&remembered).map_err(|_| EngineError::Internal("the model does not serialise"))?,
-    };
-    ledger.confirm(&reservation, &confirmation)?;
-    Ok(Outcome { release, manifest })
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.published");
+    record::record(&mut ledger, &reservation, &job.out, &manifest_sha256, model).map_err(|error| match error {
+        // Not when another run has answered the request: then there is nothing left to record.
+        EngineError::Ledger(cause) if !matches!(cause, LedgerError::AlreadyReleased { .. }) => {
+            EngineError::unrecorded(&job.ledger, &job.out, cause)
+        }
+        other => other,
+    })?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.confirmed");
+    Ok(Outcome { release, manifest_sha256, repeated: false })
 }
 
 /// Opens, or makes, the ledger of a spec's population.
