@@ -50,7 +50,7 @@ impl Victim {
         self.runs += 1;
         let target = self.case.releases().join(format!("r{}", self.runs));
         self.targets.push(target.clone());
-        (target, (self.runs % 2 == 0).then(|| format!("request {}", self.runs)))
+        (target, self.runs.is_multiple_of(2).then(|| format!("request {}", self.runs)))
     }
 
     fn command(&self, target: &Path, id: Option<&str>) -> Command {
@@ -150,7 +150,7 @@ fn random_kills(wanted: u32, seed: u32) -> (u32, u32) {
             let (target, id) = victim.next();
             let mut child = victim.command(&target, id.as_deref()).spawn().unwrap();
             n += 1;
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 // As soon as the release is there: the ledger is told of it within milliseconds.
                 while !target.exists() && child.try_wait().unwrap().is_none() {
                     std::thread::sleep(Duration::from_micros(20));
@@ -174,7 +174,7 @@ fn random_kills(wanted: u32, seed: u32) -> (u32, u32) {
 
 #[test]
 fn killed_at_any_moment_a_run_loses_no_loss_and_leaves_no_part() {
-    let (threads, each) = if campaign() { (2, 400) } else { (2, 15) };
+    let (threads, each) = if campaign() { (2, 450) } else { (2, 15) };
     let workers: Vec<_> =
         (0..threads).map(|worker| std::thread::spawn(move || random_kills(each, 10_007 * worker))).collect();
     let (struck, in_place) = workers

@@ -1,6 +1,10 @@
 //! Retries under a request id, releases that a crash kept from the ledger, and ledgers that are not what they were.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says plainly what it skips"
+)]
 
 mod common;
 
@@ -277,7 +281,7 @@ fn only_the_release_that_a_reservation_paid_for_is_recorded() {
     refused(&recover(&case, &[&out]), 14, "ledger.unknown-release", &["releases/out", "\"july\"", "reservation 3"]);
     // Another manifest for a reservation that has its release.
     let manifest = fs::read_to_string(other.join("manifest.json")).unwrap();
-    fs::write(other.join("manifest.json"), manifest.replacen("\n", "\n ", 1)).unwrap();
+    fs::write(other.join("manifest.json"), manifest.replacen('\n', "\n ", 1)).unwrap();
     refused(&recover(&case, &[&other]), 14, "ledger.unknown-release", &["releases/other", "another manifest"]);
     fs::write(other.join("manifest.json"), manifest).unwrap();
     // A damaged one.
@@ -293,6 +297,43 @@ fn only_the_release_that_a_reservation_paid_for_is_recorded() {
     refused(&said, 14, "ledger.unknown-release", &["another ledger", "not a release"]);
     assert_eq!(said.stderr.lines().count(), 2, "{said:#?}");
     verify(&case, &[&other]).ok();
+}
+
+#[test]
+fn a_ledger_that_cannot_be_told_of_a_release_says_how_to_tell_it_later() {
+    // Many customers, so that the ledger can be held between the reservation and the confirm.
+    let case = Case::simulated(4000, 80_000);
+    case.say("budget", &[]).ok();
+    for n in 0..5 {
+        let out = case.releases().join(format!("r{n}"));
+        let before = case.reservations();
+        let mut command = case.command("run", &["--out", text(&out)]);
+        let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let held = loop {
+            if case.ledger().exists()
+                && let Ok(conn) = rusqlite::Connection::open(case.ledger())
+                && conn.query_row("SELECT count(*) FROM event WHERE kind = 'reserve'", [], |row| {
+                    row.get::<_, u32>(0).map(u64::from)
+                }) == Ok(before + 1)
+                && conn.execute_batch("BEGIN IMMEDIATE").is_ok()
+            {
+                break conn;
+            }
+        };
+        let said = Said::of(&run.wait_with_output().unwrap());
+        drop(held);
+        // The run can be faster than the look at its ledger.
+        if said.status == Some(0) {
+            continue;
+        }
+        let words = [text(&out), "published and paid for", "another session", "tactful ledger recover"];
+        refused(&said, 73, "ledger.unrecorded", &words);
+        assert_eq!(case.in_releases().last().unwrap(), &format!("r{n}"));
+        assert_eq!(recover(&case, &[&out]).ok().json()[0]["recorded"], true);
+        verify(&case, &[&out]).ok();
+        return;
+    }
+    panic!("five runs were faster than a look at their ledger");
 }
 
 // Ledgers that are not what they were.

@@ -90,7 +90,7 @@ pub enum EngineError {
         /// The release's directory.
         release: String,
         /// What the ledger said.
-        cause: LedgerError,
+        cause: Box<LedgerError>,
     },
     /// Another run is answering the same request.
     #[error(
@@ -167,7 +167,7 @@ pub enum Exit {
     Internal = 70,
     /// The output cannot be written.
     CannotWrite = 73,
-    /// The ledger or the target is in use: try again.
+    /// The ledger, the target or the request is in use: try again.
     Busy = 75,
     /// Stopped by a signal.
     Interrupted = 130,
@@ -175,7 +175,8 @@ pub enum Exit {
 
 impl EngineError {
     pub(super) fn unrecorded(ledger: &Path, release: &Path, cause: LedgerError) -> Self {
-        Self::Unrecorded { ledger: ledger.display().to_string(), release: release.display().to_string(), cause }
+        let (ledger, release) = (ledger.display().to_string(), release.display().to_string());
+        Self::Unrecorded { ledger, release, cause: Box::new(cause) }
     }
 
     /// Stable code for programs.

@@ -120,6 +120,18 @@ pub struct Outcome {
 /// # Errors
 /// [`EngineError`]; no error leaves a partial release.
 pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome, EngineError> {
+    let Some(id) = &job.request_id else { return draw(job, progress, stop) };
+    let _alone = request::alone(&job.ledger, id)?;
+    if job.ledger.exists()
+        && let Some(outcome) = request::answer(job, id, &mut open_ledger(&job.spec, &job.ledger)?)?
+    {
+        return Ok(outcome);
+    }
+    draw(job, progress, stop)
+}
+
+/// Makes a release, whatever was made before.
+fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome, EngineError> {
     let go = |step: Step, spent: bool| {
         if stop.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted { spent });
@@ -129,15 +141,6 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
     };
     go(Step::Checking, false)?;
     let spec = &job.spec;
-    let mut _alone = None;
-    if let Some(id) = &job.request_id {
-        _alone = request::alone(&job.ledger, id)?;
-        if job.ledger.exists()
-            && let Some(outcome) = request::answer(job, id, &mut open_ledger(spec, &job.ledger)?)?
-        {
-            return Ok(outcome);
-        }
-    }
     // The target is held from here, so that a rival run for it spends nothing.
     let mut staging = Staging::begin(&job.out)?;
     feature::check(spec, &job.base)?;

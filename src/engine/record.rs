@@ -82,32 +82,30 @@ pub enum Stray {
 /// Those of reading the ledger; the inner error says why it has not.
 pub fn standing(ledger: &Ledger, dir: &Path) -> Result<Result<(), Stray>, EngineError> {
     Ok(match Contents::of(dir) {
-        Ok(contents) => place(ledger, &contents)?.map(drop),
+        Ok(contents) => place(ledger, &contents)?,
         Err(error) => Err(error.into()),
     })
 }
 
-/// The reservation of a release, when the release is the one it paid for or the first that names it.
-fn place(ledger: &Ledger, contents: &Contents) -> Result<Result<OnRecord, Stray>, LedgerError> {
+/// Where a whole release stands.
+fn place(ledger: &Ledger, contents: &Contents) -> Result<Result<(), Stray>, LedgerError> {
     let reservation = named_by(contents);
     let event = reservation.seq;
-    Ok(match ledger.reserved(&reservation)? {
-        Some(found) => match &found.manifest_sha256 {
+    if let Some(found) = ledger.reserved(&reservation)? {
+        return Ok(match &found.manifest_sha256 {
             None => Err(Stray::Unrecorded { event }),
-            Some(hash) if *hash == contents.manifest_sha256() => Ok(found),
+            Some(hash) if *hash == contents.manifest_sha256() => Ok(()),
             Some(_) => Err(Stray::OtherManifest { event }),
-        },
-        None => {
-            let head = ledger.head()?;
-            Err(if head.ledger_id != reservation.ledger_id {
-                Stray::OtherLedger { ledger: reservation.ledger_id }
-            } else if event > head.seq {
-                Stray::Newer { event, last: head.seq }
-            } else {
-                Stray::OtherEvent { event }
-            })
-        }
-    })
+        });
+    }
+    let head = ledger.head()?;
+    Ok(Err(if head.ledger_id != reservation.ledger_id {
+        Stray::OtherLedger { ledger: reservation.ledger_id }
+    } else if event > head.seq {
+        Stray::Newer { event, last: head.seq }
+    } else {
+        Stray::OtherEvent { event }
+    }))
 }
 
 /// The reservation that a release names.
@@ -136,7 +134,7 @@ pub fn recover(ledger: &mut Ledger, dir: &Path) -> Result<Result<Recovered, Stra
         Err(error) => return Ok(Err(error.into())),
     };
     match place(ledger, &contents)? {
-        Ok(_) => return Ok(Ok(Recovered::Known)),
+        Ok(()) => return Ok(Ok(Recovered::Known)),
         Err(Stray::Unrecorded { .. }) => {}
         Err(stray) => return Ok(Err(stray)),
     }
