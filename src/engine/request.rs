@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use rustix::fs::{Mode, OFlags};
 use tactful_kernel::Ledger;
-use tactful_kernel::ledger::Confirmed;
 
 use super::{EngineError, Job, Outcome, record};
 use crate::release::publish::lock::{self, Lock};
@@ -70,15 +69,11 @@ pub(super) fn answer(job: &Job, id: &RequestId, ledger: &mut Ledger) -> Result<O
         return Err(EngineError::OtherSpec { request_id: id.to_string(), release: found.release_path });
     }
     publish::clear(&job.out);
-    match Contents::of(&job.out) {
+    if let Ok(there) = Contents::of(&job.out)
+        && there.manifest_sha256() == found.manifest_sha256
+    {
         // A copy is as good as the first.
-        Ok(there) if there.manifest_sha256() == found.manifest_sha256 => return outcome(&there).map(Some),
-        Err(ReadError::NotARelease { .. }) if !job.out.exists() => {}
-        // What is there is another release or a damaged copy, and is never replaced.
-        _ if !is_stored_at(&found, &job.out) => {
-            publish::check_target(&job.out)?;
-        }
-        _ => {}
+        return outcome(&there).map(Some);
     }
     let stored = Contents::of(Path::new(&found.release_path)).map_err(|error| match error {
         ReadError::NotARelease { .. } => "is gone".to_owned(),
@@ -95,10 +90,6 @@ pub(super) fn answer(job: &Job, id: &RequestId, ledger: &mut Ledger) -> Result<O
     }
     publish::copy(&job.out, &stored)?;
     outcome(&stored).map(Some)
-}
-
-fn is_stored_at(found: &Confirmed, out: &Path) -> bool {
-    std::path::absolute(out).is_ok_and(|out| out.as_os_str() == found.release_path.as_str())
 }
 
 /// What a run for the same request left at `job.out` when it was cut off between publishing and recording.
