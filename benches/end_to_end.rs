@@ -24,7 +24,8 @@ fn run(criterion: &mut Criterion) {
                 || {
                     let folder = tempfile::tempdir().expect("a temporary folder");
                     let (ledger, out) = (folder.path().join("ledger.sqlite"), folder.path().join("release"));
-                    (folder, Job { spec: files.spec.clone(), base: files.folder.path().to_owned(), ledger, out })
+                    let base = files.folder.path().to_owned();
+                    (folder, Job { spec: files.spec.clone(), base, ledger, out, request_id: None })
                 },
                 |(folder, job)| (folder, engine::run(&job, &|_| (), &AtomicBool::new(false)).expect("a release")),
                 BatchSize::PerIteration,

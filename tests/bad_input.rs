@@ -13,7 +13,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use common::{CANARY, CANARY_NUMBER, Case, Said, as_somebody, data_dir, line, mode, open_to_all};
 use polars::prelude::{Column, DataFrame, ParquetWriter};
@@ -732,58 +731,4 @@ fn an_interrupt_after_the_reservation_leaves_no_release() {
     assert_eq!(said.status, Some(130), "{said:#?}");
     assert!(said.stderr.contains("that budget is spent; no release was written [run.interrupted]"), "{said:#?}");
     assert_eq!((case.in_releases(), case.reservations()), (vec![], 1));
-}
-
-#[test]
-fn killed_at_any_moment_a_release_is_whole_or_absent_and_paid_for() {
-    let case = Case::simulated(1200, 24_000);
-    case.edit("epsilon = 6.0", "epsilon = 20.0").edit("delta = 1e-5", "delta = 1e-3");
-    let began = Instant::now();
-    case.run().ok();
-    let whole = began.elapsed();
-    let mut target = 0;
-    let out = |n: i32| case.releases().join(format!("r{n}"));
-    // Instants spread over the run by the golden ratio: no two alike, none favoured.
-    for n in 0..24_u32 {
-        let mut child = start(&case, &out(target));
-        let share = (f64::from(n) * 0.618_034).fract();
-        std::thread::sleep(whole.mul_f64(share * 1.05).max(Duration::from_millis(1)));
-        let _ = child.kill();
-        child.wait().unwrap();
-        let published = out(target).exists();
-        if published {
-            case.call(&["show", out(target).to_str().unwrap()]).ok();
-            target += 1;
-        }
-        let found = case.verified_after_kill();
-        let reserved = found["reservations"].as_u64().unwrap();
-        let on_record = found["releases"].as_array().unwrap().len() as u64;
-        let there = u64::try_from(target).unwrap() + 1;
-        assert!(there <= reserved, "published {there}, reserved {reserved}");
-        assert!(on_record <= there, "the ledger records {on_record} releases, {there} are there");
-    }
-    case.run_to(&out(target)).ok();
-    let hidden: Vec<String> = case.in_releases().into_iter().filter(|name| name.contains(".staging-")).collect();
-    assert_eq!(hidden, [""; 0], "the next run clears what a killed one left");
-    case.call(&["ledger", "verify", case.ledger().to_str().unwrap()]).ok();
-}
-
-#[test]
-fn the_ledger_that_a_killed_first_run_leaves_is_whole_or_absent() {
-    let case = shop();
-    for n in 0..10 {
-        let mut child = start(&case, &case.out());
-        std::thread::sleep(Duration::from_millis(10 + 15 * n));
-        let _ = child.kill();
-        child.wait().unwrap();
-        if case.ledger().exists() {
-            case.verified_after_kill();
-        }
-        if case.out().exists() {
-            fs::remove_dir_all(case.out()).unwrap();
-        }
-        let _ = fs::remove_file(case.ledger());
-    }
-    case.survives();
-    assert_eq!(case.reservations(), 1);
 }

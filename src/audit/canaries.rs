@@ -57,6 +57,7 @@ pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch) -> Result<Gu
         base: data,
         ledger: scratch.folder().join("canaries.ledger"),
         out: scratch.folder().join("canaries-release"),
+        request_id: None,
     };
     let release = engine::run(&job, &|_| (), &AtomicBool::new(false))?.release;
     let scores = decode(&release, &everybody, &canaries)?;

@@ -69,7 +69,7 @@ pub(super) fn games(spec: &Spec) -> Result<Vec<Game>, EngineError> {
     let width = 5 + RULES.len() + groups + spec.features.len();
     let draw = |spec: Spec| -> Draw {
         Box::new(move |data: &InMemory, permit: Permit| {
-            match engine::draw(data, &spec, &costs, permit, &mut |_| Ok(())) {
+            match engine::measure(data, &spec, &costs, permit, &mut |_| Ok(())) {
                 Ok(drawn) => Ok(totals(&drawn, groups)),
                 // Refusals are answers, and may tell as well.
                 Err(EngineError::Gate(_)) => Ok(vec![WITHHELD; width]),
@@ -105,7 +105,13 @@ pub(super) fn charged_before(scratch: &Scratch) -> Result<(u64, u64), EngineErro
     let spec = spec::parse(DEMO_SPEC)?;
     let costs = Costs::of(&spec.privacy)?;
     let ledger = scratch.folder().join("stopped.ledger");
-    let job = Job { spec, base: data, ledger: ledger.clone(), out: scratch.folder().join("stopped-release") };
+    let job = Job {
+        spec,
+        base: data,
+        ledger: ledger.clone(),
+        out: scratch.folder().join("stopped-release"),
+        request_id: None,
+    };
     let stop = AtomicBool::new(false);
     // The flag is looked at before a step: this one is let through, and the next is not.
     let ended = engine::run(&job, &|step| stop.store(step == Step::Counting, Ordering::Relaxed), &stop);

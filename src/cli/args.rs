@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::engine::RequestId;
+
 const STATUSES: &str = "\
 Exit statuses:
     0  done                              12  refused by policy
@@ -103,12 +105,21 @@ pub(super) enum Verb {
     ///
     /// The directory is complete or absent. What the run costs is in the ledger before the first private figure is
     /// read, and is not given back.
+    ///
+    /// Under a request id a run is made once: a retry hands out the release that was made, byte for byte, at the same
+    /// or another DIR, and spends nothing, even if the purchases have changed since. A run that failed or was killed
+    /// before its release was in place has spent its budget, and the retry draws anew and pays again. A job in the
+    /// night: `tactful run shop.toml --out "releases/$(date +%F)" --request-id "$(date +%F)"`, and the same command
+    /// with the same date again when it is not sure how it ended.
     Run {
         #[command(flatten)]
         spec: SpecArgs,
-        /// The release's directory; must not exist.
+        /// The release's directory; must not exist, unless it holds the answer to this request.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// A name for this run, at most 128 printable characters: a retry under it never draws again.
+        #[arg(long, value_name = "ID")]
+        request_id: Option<RequestId>,
     },
     /// Print the cards of a release, after checking that it is whole.
     Show {
@@ -141,12 +152,27 @@ pub(super) enum Verb {
 #[derive(Debug, Subcommand)]
 pub(super) enum LedgerVerb {
     /// Check the hash chain, and that releases are the ledger's own.
+    ///
+    /// Finds a ledger that was edited, cut, or had events repeated. That it was put back to an older copy, only the
+    /// releases can tell: name them all, and every one that the ledger does not know is listed with the reason.
     Verify {
         /// The ledger's file.
         #[arg(value_name = "FILE", env = "TACTFUL_LEDGER")]
         ledger: PathBuf,
         /// Releases that the ledger must know.
         #[arg(long, value_name = "DIR", num_args = 1..)]
+        releases: Vec<PathBuf>,
+    },
+    /// Record releases that were published and paid for when a crash kept them from the ledger.
+    ///
+    /// Spends nothing; what is on record already stays as it is. Only a whole release whose reservation is on record
+    /// without a release is recorded. A run under a request id does this by itself for its own DIR.
+    Recover {
+        /// The ledger's file.
+        #[arg(value_name = "FILE", env = "TACTFUL_LEDGER")]
+        ledger: PathBuf,
+        /// The releases.
+        #[arg(long, value_name = "DIR", num_args = 1.., required = true)]
         releases: Vec<PathBuf>,
     },
     /// Raise the year's budget to what a spec asks for: a recorded act of two people.

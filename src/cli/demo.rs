@@ -31,7 +31,7 @@ pub(super) fn demo(dir: &Path, talk: bool) -> Result<Answer, Failure> {
     }
     let spec = spec::parse(DEMO_SPEC)?;
     let out = next_release(dir);
-    let job = Job { spec, base: data, ledger: dir.join("ledger.sqlite"), out: out.clone() };
+    let job = Job { spec, base: data, ledger: dir.join("ledger.sqlite"), out: out.clone(), request_id: None };
     let outcome = run::execute(&job, talk)?;
     let truth = shop.truth().map_err(|error| Failure::Write(error.to_string()))?;
     let found = recovered(&job, &outcome.release, &truth)?;

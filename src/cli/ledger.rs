@@ -1,5 +1,6 @@
 //! `budget` and `ledger`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -8,7 +9,7 @@ use tactful_kernel::{Ledger, Loss, Rho, accountant};
 
 use super::args::{LedgerVerb, SpecArgs};
 use super::{Answer, Failure, open};
-use crate::engine::{self, Costs, releases_left, year_cap};
+use crate::engine::{self, Costs, Recovered, Stray, releases_left, year_cap};
 use crate::release::manifest;
 use crate::spec::Privacy;
 
@@ -67,6 +68,7 @@ pub(super) fn budget(args: &SpecArgs) -> Result<Answer, Failure> {
 pub(super) fn ledger(verb: LedgerVerb) -> Result<Answer, Failure> {
     match verb {
         LedgerVerb::Verify { ledger, releases } => verify(&ledger, &releases),
+        LedgerVerb::Recover { ledger, releases } => recover(&ledger, &releases),
         LedgerVerb::Raise { spec, reason, approvers } => raise(&spec, &reason, &approvers),
     }
 }
@@ -74,20 +76,13 @@ pub(super) fn ledger(verb: LedgerVerb) -> Result<Answer, Failure> {
 fn verify(path: &Path, releases: &[PathBuf]) -> Result<Answer, Failure> {
     let found = Ledger::verify(path)?;
     let ledger = Ledger::open_existing(path)?;
-    let mut unknown = Vec::new();
+    let mut strays = Vec::new();
     for dir in releases {
-        let manifest = manifest::verify(dir)?;
-        let known = ledger.release_known(&engine::sha256(&manifest.to_json()))?
-            && ledger.contains_head(manifest.reservation, &manifest.ledger_head)?;
-        if !known {
-            unknown.push(dir.display().to_string());
+        if let Err(stray) = engine::standing(&ledger, dir)? {
+            strays.push((dir.display().to_string(), stray));
         }
     }
-    if let Some(dir) = unknown.first() {
-        return Err(
-            engine::EngineError::UnknownRelease { ledger: path.display().to_string(), release: dir.clone() }.into()
-        );
-    }
+    all_known(path, strays)?;
     let text = format!(
         "{}: whole. {} events, {} reservations, {} releases for `{}`; head {} at {}.\n{}",
         path.display(),
@@ -106,6 +101,38 @@ fn verify(path: &Path, releases: &[PathBuf]) -> Result<Answer, Failure> {
     let value = serde_json::to_value(&found)
         .map_err(|_| engine::EngineError::Internal("the verification does not serialise"))?;
     Ok(Answer { text, value })
+}
+
+fn all_known(ledger: &Path, strays: Vec<(String, Stray)>) -> Result<(), Failure> {
+    if strays.is_empty() {
+        return Ok(());
+    }
+    Err(engine::EngineError::UnknownReleases { ledger: ledger.display().to_string(), strays }.into())
+}
+
+fn recover(path: &Path, releases: &[PathBuf]) -> Result<Answer, Failure> {
+    let mut ledger = Ledger::open_existing(path)?;
+    let (mut strays, mut text, mut value) = (Vec::new(), String::new(), Vec::new());
+    for dir in in_order(releases) {
+        match engine::recover(&mut ledger, dir)? {
+            Ok(found) => {
+                let recorded = found == Recovered::Recorded;
+                let said = if recorded { "recorded; nothing was spent" } else { "was on record" };
+                let _ = writeln!(text, "{}: {said}", dir.display());
+                value.push(json!({ "release": dir.display().to_string(), "recorded": recorded }));
+            }
+            Err(stray) => strays.push((dir.display().to_string(), stray)),
+        }
+    }
+    all_known(path, strays)?;
+    Ok(Answer { text, value: value.into() })
+}
+
+/// By the reservation that each names, so that the newest is remembered last.
+fn in_order(releases: &[PathBuf]) -> Vec<&PathBuf> {
+    let mut releases: Vec<&PathBuf> = releases.iter().collect();
+    releases.sort_by_key(|dir| manifest::verify(dir).map_or(u64::MAX, |manifest| manifest.reservation));
+    releases
 }
 
 fn raise(args: &SpecArgs, reason: &str, approvers: &[String]) -> Result<Answer, Failure> {

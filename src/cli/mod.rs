@@ -123,7 +123,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
         Verb::Check(spec) => inspect::check(&spec),
         Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
-        Verb::Run { spec, out } => run::run(&spec, &out, talk),
+        Verb::Run { spec, out, request_id } => run::run(&spec, &out, request_id, talk),
         Verb::Show { dir } => run::show(&dir),
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),

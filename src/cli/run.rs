@@ -8,18 +8,21 @@ use serde_json::{Value, json};
 use super::args::SpecArgs;
 use super::progress::{Progress, stop_on_interrupt};
 use super::{Answer, Failure, make_ledger_folder, open, screen};
-use crate::engine::{self, Job, Outcome};
+use crate::engine::{self, Job, Outcome, RequestId};
 use crate::release::{self, Release, cards};
 
-pub(super) fn run(args: &SpecArgs, out: &Path, talk: bool) -> Result<Answer, Failure> {
+pub(super) fn run(args: &SpecArgs, out: &Path, request_id: Option<RequestId>, talk: bool) -> Result<Answer, Failure> {
     let opened = open(args)?;
     if args.ledger.is_none() {
         make_ledger_folder(&opened.ledger)?;
     }
-    let job = Job { spec: opened.spec, base: opened.base, ledger: opened.ledger, out: out.to_path_buf() };
+    let job = Job { spec: opened.spec, base: opened.base, ledger: opened.ledger, out: out.to_path_buf(), request_id };
     let outcome = execute(&job, talk)?;
     let mut text = text(&outcome.release);
     let _ = writeln!(text, "\nThe report: {}", out.join("report.html").display());
+    if outcome.repeated {
+        text.push_str("This request was answered before: this is that release, and nothing was spent.\n");
+    }
     Ok(Answer { text, value: summary(&outcome, out)? })
 }
 
@@ -37,7 +40,8 @@ pub(super) fn text(release: &Release) -> String {
 fn summary(outcome: &Outcome, out: &Path) -> Result<Value, Failure> {
     Ok(json!({
         "out": out.display().to_string(),
-        "manifest_sha256": engine::sha256(&outcome.manifest.to_json()),
+        "manifest_sha256": outcome.manifest_sha256,
+        "repeated": outcome.repeated,
         "release": value(&outcome.release)?,
     }))
 }

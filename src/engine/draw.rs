@@ -27,7 +27,7 @@ pub(crate) struct Drawn {
 ///
 /// # Errors
 /// [`EngineError`]: of a measurement, of the contract's limit, of the floor, and what `go` says.
-pub(crate) fn draw(
+pub(crate) fn measure(
     data: impl Aggregates,
     spec: &Spec,
     costs: &Costs,
@@ -37,6 +37,8 @@ pub(crate) fn draw(
     let mut purse = Purse { rest: permit, costs: *costs };
     go(Step::Counting)?;
     let counted = count(&data, spec, &mut purse)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.counted");
 
     go(Step::Clustering)?;
     let groups = data.groups();
@@ -44,6 +46,8 @@ pub(crate) fn draw(
     let params = DpKMeans::params(spec.segments.number, feature::lattice(spec).map_err(ClusterError::from)?);
     let model = params.check()?.fit_with(purse.take(budget::clustering(groups))?, &dataset)?;
     let data = &dataset.records.0;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.clustered");
 
     go(Step::Flooring)?;
     let floor_budget = FloorBudget {
@@ -53,9 +57,13 @@ pub(crate) fn draw(
         remainder_delta: costs.remainder_delta,
     };
     let gated = gate::apply(data, &model, spec.segments.floor, floor_budget)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.floored");
 
     go(Step::Profiling)?;
     let profiles = profile::measure(data, &gated, purse.take(budget::incidence(groups))?, purse.take(budget::SIZES)?)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.profiled");
     Ok(Drawn { counted, model, gated, profiles })
 }
 

@@ -1,9 +1,12 @@
 //! One error for the whole job, with a stable code and an exit status; never a private value.
 
+use std::path::Path;
+
 use tactful_kernel::ledger::LedgerError;
 use tactful_kernel::loss::LossError;
 use tactful_kernel::measurement::MeasurementError;
 
+use super::Stray;
 use crate::cluster::ClusterError;
 use crate::gate::GateError;
 use crate::release::{PublishError, ReadError};
@@ -68,16 +71,58 @@ pub enum EngineError {
     /// A release could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A release that the ledger does not know, or whose head is not in its chain.
+    /// Releases that the ledger does not know.
+    #[error("{}", told(.ledger, .strays))]
+    UnknownReleases {
+        /// The ledger's file.
+        ledger: String,
+        /// Each release's directory, and what is wrong with it; not empty.
+        strays: Vec<(String, Stray)>,
+    },
+    /// The release is in place and paid for, and the ledger could not be told.
     #[error(
-        "{release}: the ledger {ledger} does not know this release, or was cut or replaced since; find the ledger that \
-         wrote it, and do not spend from this one"
+        "{release}: published and paid for, but not recorded: {cause}; when that is mended, record it with \
+         `tactful ledger recover {ledger} --releases {release}`"
     )]
-    UnknownRelease {
+    Unrecorded {
         /// The ledger's file.
         ledger: String,
         /// The release's directory.
         release: String,
+        /// What the ledger said.
+        cause: Box<LedgerError>,
+    },
+    /// Another run is answering the same request.
+    #[error(
+        "request \"{request_id}\": another run is answering it; nothing was spent, wait for it to end and try again"
+    )]
+    RequestBusy {
+        /// The request.
+        request_id: String,
+    },
+    /// The request was answered from another spec.
+    #[error(
+        "request \"{request_id}\" was made with another spec and is answered by {release}; nothing was spent, ask for \
+         another spec under another request id"
+    )]
+    OtherSpec {
+        /// The request.
+        request_id: String,
+        /// The release that answered it.
+        release: String,
+    },
+    /// The release that answered a request cannot be handed out again.
+    #[error(
+        "{release}: the release that answered request \"{request_id}\" {why}; nothing was spent, and it is never drawn \
+         again: put an untouched copy back there, or ask under another request id, which pays again"
+    )]
+    StoredRelease {
+        /// The request.
+        request_id: String,
+        /// Where the ledger says the release is.
+        release: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// Stopped by a signal between two stages.
     #[error("interrupted{}; no release was written", if *.spent { " after its budget was reserved: that budget is spent" } else { " before anything was spent" })]
@@ -124,13 +169,18 @@ pub enum Exit {
     Internal = 70,
     /// The output cannot be written.
     CannotWrite = 73,
-    /// The ledger or the target is in use: try again.
+    /// The ledger, the target or the request is in use: try again.
     Busy = 75,
     /// Stopped by a signal.
     Interrupted = 130,
 }
 
 impl EngineError {
+    pub(super) fn unrecorded(ledger: &Path, release: &Path, cause: LedgerError) -> Self {
+        let (ledger, release) = (ledger.display().to_string(), release.display().to_string());
+        Self::Unrecorded { ledger, release, cause: Box::new(cause) }
+    }
+
     /// Stable code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -146,7 +196,11 @@ impl EngineError {
             Self::Refused { .. } => "data.refused",
             Self::Publish(error) => error.code(),
             Self::Read(error) => error.code(),
-            Self::UnknownRelease { .. } => "ledger.unknown-release",
+            Self::UnknownReleases { strays, .. } => damage(strays).map_or("ledger.unknown-release", ReadError::code),
+            Self::Unrecorded { .. } => "ledger.unrecorded",
+            Self::RequestBusy { .. } => "request.busy",
+            Self::OtherSpec { .. } => "request.other-spec",
+            Self::StoredRelease { .. } => "request.release-lost",
             Self::Interrupted { .. } => "run.interrupted",
             Self::Internal(_) => "internal",
         }
@@ -157,6 +211,7 @@ impl EngineError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Spec(error) if error.is_policy() => Exit::Policy,
+            Self::OtherSpec { .. } => Exit::Policy,
             Self::Spec(_) | Self::Loss(_) | Self::Measurement(MeasurementError::Range) => Exit::BadSpec,
             Self::Raw(error) => match error.exit_class() {
                 ExitClass::BadSpec => Exit::BadSpec,
@@ -167,13 +222,40 @@ impl EngineError {
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
             Self::Gate(_) => Exit::BelowFloor,
-            Self::NobodyInWindow { .. } | Self::Refused { .. } | Self::Read(_) => Exit::BadData,
+            Self::NobodyInWindow { .. } | Self::Refused { .. } | Self::Read(_) | Self::StoredRelease { .. } => {
+                Exit::BadData
+            }
+            // A retry of the same command would not find the target free.
+            Self::Unrecorded { cause, .. } if cause.code() == "ledger.busy" => Exit::CannotWrite,
+            Self::Unrecorded { cause, .. } => ledger_exit(cause),
+            Self::RequestBusy { .. } => Exit::Busy,
             Self::Publish(error) if error.code() == "output.busy" => Exit::Busy,
             Self::Publish(_) => Exit::CannotWrite,
-            Self::UnknownRelease { .. } => Exit::LedgerIntegrity,
+            Self::UnknownReleases { strays, .. } if damage(strays).is_some() => Exit::BadData,
+            Self::UnknownReleases { .. } => Exit::LedgerIntegrity,
             Self::Interrupted { .. } => Exit::Interrupted,
         }
     }
+}
+
+/// One line a release.
+fn told(ledger: &str, strays: &[(String, Stray)]) -> String {
+    let line = |(release, stray): &(String, Stray)| match stray {
+        Stray::Damaged(error @ ReadError::NotARelease { .. }) => error.to_string(),
+        Stray::Damaged(error) => format!("{release}: {error}"),
+        stray => format!("{release}: the ledger {ledger} does not know this release: {stray}"),
+    };
+    strays.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong with the first release, when all that is wrong is damage to releases.
+fn damage(strays: &[(String, Stray)]) -> Option<&ReadError> {
+    let mut damages = strays.iter().map(|(_, stray)| match stray {
+        Stray::Damaged(error) => Some(error),
+        _ => None,
+    });
+    let first = damages.next()??;
+    damages.all(|damage| damage.is_some()).then_some(first)
 }
 
 fn ledger_exit(error: &LedgerError) -> Exit {

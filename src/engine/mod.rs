@@ -5,26 +5,30 @@ mod budget;
 mod draw;
 mod error;
 mod forecast;
+mod record;
+mod request;
 #[cfg(test)]
 mod usefulness;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tactful_kernel::ledger::{Confirmation, Opening, Request, Status};
+use tactful_kernel::ledger::{LedgerError, Opening, Request, Status};
 use tactful_kernel::{InMemory, Ledger, Loss};
 
 use crate::feature;
 use crate::profile::Remembered;
 use crate::promotion::catalogue;
-use crate::release::{Manifest, PublishError, Release, Staging, canonical};
+use crate::release::{PublishError, Release, Staging, canonical};
 use crate::spec::Spec;
 
 pub use assemble::even_odds;
 pub use budget::{Costs, year_cap};
-pub(crate) use draw::{Drawn, draw};
+pub(crate) use draw::{Drawn, measure};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
+pub use record::{Recovered, Stray, recover, standing};
+pub use request::RequestId;
 
 /// What a run is doing: for progress displays. Says nothing of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +91,8 @@ pub struct Job {
     pub ledger: PathBuf,
     /// The release's directory; must not exist.
     pub out: PathBuf,
+    /// Once a release has answered this request, it is the answer to every retry.
+    pub request_id: Option<RequestId>,
 }
 
 /// What came of a run.
@@ -94,18 +100,33 @@ pub struct Job {
 pub struct Outcome {
     /// What was published.
     pub release: Release,
-    /// Its manifest.
-    pub manifest: Manifest,
+    /// SHA-256 of its manifest, which the ledger records: lower-case hex.
+    pub manifest_sha256: String,
+    /// Whether it is the release of an earlier run for the same request; then nothing was spent.
+    pub repeated: bool,
 }
 
 /// Runs a job to a published release.
 ///
 /// Order: everything that can fail without private data is tried first; the reservation is on disk before the
-/// first private aggregate is read; after it nothing is refunded. `stop` is looked at between steps.
+/// first private aggregate is read; after it nothing is refunded. `stop` is looked at between steps. A request
+/// that has its release gets that one, before any file of the spec is looked at.
 ///
 /// # Errors
 /// [`EngineError`]; no error leaves a partial release.
 pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome, EngineError> {
+    let Some(id) = &job.request_id else { return draw(job, progress, stop) };
+    let _alone = request::alone(&job.ledger, id)?;
+    if job.ledger.exists()
+        && let Some(outcome) = request::answer(job, id, &mut open_ledger(&job.spec, &job.ledger)?)?
+    {
+        return Ok(outcome);
+    }
+    draw(job, progress, stop)
+}
+
+/// Makes a release, whatever was made before.
+fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome, EngineError> {
     let go = |step: Step, spent: bool| {
         if stop.load(Ordering::Relaxed) {
             return Err(EngineError::Interrupted { spent });
@@ -125,17 +146,23 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
         loss: costs.loss,
         spec_sha256: spec.fingerprint(),
         purpose: format!("release of {} segments", spec.segments.number),
-        request_id: None,
+        request_id: job.request_id.as_ref().map(RequestId::to_string),
     };
     ledger.would_fit(costs.loss)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.checked");
 
     go(Step::Reading, false)?;
     let features = feature::bounded(spec, &job.base, &|_| ())?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.read");
     go(Step::Reserving, false)?;
     let permit = ledger.reserve(&request)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.reserved");
     let reservation = permit.reservation();
     let status = ledger.status()?;
-    let drawn = draw(InMemory::new(features), spec, &costs, permit, &mut |step| go(step, true))?;
+    let drawn = measure(InMemory::new(features), spec, &costs, permit, &mut |step| go(step, true))?;
     let previous = ledger.last_model()?.and_then(|value| serde_json::from_value::<Remembered>(value).ok());
     let parts = assemble::Parts {
         spec,
@@ -152,14 +179,21 @@ pub fn run(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outc
 
     go(Step::Publishing, true)?;
     let manifest = staging.fill(&release)?;
+    let manifest_sha256 = sha256(&manifest.to_json());
+    let model = serde_json::to_value(&remembered).map_err(|_| EngineError::Internal("the model does not serialise"))?;
     staging.publish()?;
-    let confirmation = Confirmation {
-        manifest_sha256: sha256(&manifest.to_json()),
-        release_path: std::path::absolute(&job.out).unwrap_or_else(|_| job.out.clone()).display().to_string(),
-        model: serde_json::to_value(&remembered).map_err(|_| EngineError::Internal("the model does not serialise"))?,
-    };
-    ledger.confirm(&reservation, &confirmation)?;
-    Ok(Outcome { release, manifest })
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.published");
+    record::record(&mut ledger, &reservation, &job.out, &manifest_sha256, model).map_err(|error| match error {
+        // Not when another run has answered the request: then there is nothing left to record.
+        EngineError::Ledger(cause) if !matches!(cause, LedgerError::AlreadyReleased { .. }) => {
+            EngineError::unrecorded(&job.ledger, &job.out, cause)
+        }
+        other => other,
+    })?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.confirmed");
+    Ok(Outcome { release, manifest_sha256, repeated: false })
 }
 
 /// Opens, or makes, the ledger of a spec's population.

@@ -60,6 +60,7 @@ fn release(real: &Real) -> Release {
         base: real.base.clone(),
         ledger: dir.path().join("ledger.sqlite"),
         out: dir.path().join("release"),
+        request_id: None,
     };
     run(&job, &|_| (), &AtomicBool::new(false)).unwrap().release
 }

@@ -10,7 +10,7 @@ use tactful_kernel::{Line, Permit};
 use crate::gate::Gated;
 use crate::release::model::Interval;
 
-pub use identity::{Identified, Remembered, identify};
+pub use identity::{Identified, Remembered, RememberedSegment, identify};
 pub use label::label;
 
 /// Standard deviations in a 95 % interval.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -129,58 +130,92 @@ impl Manifest {
     }
 }
 
-/// Checks that the release in `dir` is whole: its manifest reads, and each file it must name is
-/// there with the bytes it had. Files of other names are not looked at; links are not followed.
+/// The bytes of a release that was found whole.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    /// What its manifest says.
+    pub manifest: Manifest,
+    /// In the order of [`FileName::ALL`].
+    bytes: Vec<Vec<u8>>,
+}
+
+impl Contents {
+    /// Reads the release in `dir` and checks that it is whole: its manifest reads, and each file it must name
+    /// is there with the bytes it had. Files of other names are not looked at; links are not followed.
+    ///
+    /// # Errors
+    /// [`ReadError`], naming the file and what is wrong with it.
+    pub fn of(dir: &Path) -> Result<Self, ReadError> {
+        let folder = open_folder(dir)?;
+        let last = open(&folder, dir, FileName::Manifest)?;
+        let manifest = read(&last)?;
+        let mut bytes = Vec::new();
+        for name in FileName::ALL.into_iter().filter(|name| *name != FileName::Manifest) {
+            let mut named = manifest.files.iter().filter(|file| file.name == name);
+            let (Some(digest), None) = (named.next(), named.next()) else {
+                return Err(ReadError::Altered { file: FileName::Manifest });
+            };
+            let content = open(&folder, dir, name)?;
+            if content.len() as u64 != digest.bytes || sha256(&content) != digest.sha256 {
+                return Err(ReadError::Altered { file: name });
+            }
+            bytes.push(content);
+        }
+        bytes.push(last);
+        Ok(Self { manifest, bytes })
+    }
+
+    /// Each file with its bytes, the manifest last.
+    pub fn files(&self) -> impl Iterator<Item = (FileName, &[u8])> {
+        FileName::ALL.into_iter().zip(self.bytes.iter().map(Vec::as_slice))
+    }
+
+    /// The bytes of one file.
+    #[must_use]
+    pub fn file(&self, name: FileName) -> &[u8] {
+        self.files().find(|(found, _)| *found == name).map_or(&[], |(_, bytes)| bytes)
+    }
+
+    /// SHA-256 of the manifest, which the ledger records: lower-case hex.
+    #[must_use]
+    pub fn manifest_sha256(&self) -> String {
+        sha256(self.file(FileName::Manifest))
+    }
+}
+
+/// Checks that the release in `dir` is whole, as [`Contents::of`] does.
 ///
 /// # Errors
 /// [`ReadError`], naming the file and what is wrong with it.
 pub fn verify(dir: &Path) -> Result<Manifest, ReadError> {
-    check(dir).map(|(manifest, _)| manifest)
+    Contents::of(dir).map(|contents| contents.manifest)
 }
 
-/// [`verify`], and the very bytes of `release.json` that were checked.
-pub(super) fn check(dir: &Path) -> Result<(Manifest, Vec<u8>), ReadError> {
-    let shown = || plain(&dir.to_string_lossy());
+fn open_folder(dir: &Path) -> Result<OwnedFd, ReadError> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT | Errno::NOTDIR => ReadError::NotARelease { dir: shown() },
-        _ => ReadError::Io { file: shown(), why: errno.kind().to_string() },
-    })?;
-    let open = |name: FileName| -> Result<Vec<u8>, ReadError> {
-        let failed = |why: String| ReadError::Io { file: name.to_string(), why };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&fd, name.as_str(), flags, Mode::empty()).map_err(|errno| match errno {
-            Errno::NOENT if name == FileName::Manifest => ReadError::NotARelease { dir: shown() },
-            Errno::NOENT => ReadError::Incomplete { file: name },
-            Errno::LOOP => ReadError::Altered { file: name },
-            _ => failed(errno.kind().to_string()),
-        })?;
-        let file = File::from(file);
-        let meta = file.metadata().map_err(|error| failed(error.kind().to_string()))?;
-        if !meta.is_file() || meta.len() > MOST_BYTES {
-            return Err(ReadError::Altered { file: name });
-        }
-        let mut bytes = Vec::new();
-        file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| failed(error.kind().to_string()))?;
-        Ok(bytes)
-    };
+    rustix::fs::open(dir, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT | Errno::NOTDIR => ReadError::NotARelease { dir: plain(&dir.to_string_lossy()) },
+        _ => ReadError::Io { file: plain(&dir.to_string_lossy()), why: errno.kind().to_string() },
+    })
+}
 
-    let manifest = read(&open(FileName::Manifest)?)?;
-    let mut release = Vec::new();
-    for name in FileName::ALL.into_iter().filter(|name| *name != FileName::Manifest) {
-        let mut named = manifest.files.iter().filter(|file| file.name == name);
-        let (Some(digest), None) = (named.next(), named.next()) else {
-            return Err(ReadError::Altered { file: FileName::Manifest });
-        };
-        let bytes = open(name)?;
-        if bytes.len() as u64 != digest.bytes || sha256(&bytes) != digest.sha256 {
-            return Err(ReadError::Altered { file: name });
-        }
-        if name == FileName::Release {
-            release = bytes;
-        }
+fn open(folder: &OwnedFd, dir: &Path, name: FileName) -> Result<Vec<u8>, ReadError> {
+    let failed = |why: String| ReadError::Io { file: name.to_string(), why };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, name.as_str(), flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT if name == FileName::Manifest => ReadError::NotARelease { dir: plain(&dir.to_string_lossy()) },
+        Errno::NOENT => ReadError::Incomplete { file: name },
+        Errno::LOOP => ReadError::Altered { file: name },
+        _ => failed(errno.kind().to_string()),
+    })?;
+    let file = File::from(file);
+    let meta = file.metadata().map_err(|error| failed(error.kind().to_string()))?;
+    if !meta.is_file() || meta.len() > MOST_BYTES {
+        return Err(ReadError::Altered { file: name });
     }
-    Ok((manifest, release))
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| failed(error.kind().to_string()))?;
+    Ok(bytes)
 }
 
 fn read(bytes: &[u8]) -> Result<Manifest, ReadError> {

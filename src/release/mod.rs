@@ -24,7 +24,7 @@ mod words;
 pub(crate) mod fixture;
 
 pub use json::{WriteError, canonical, release_schema, to_json};
-pub use manifest::{FileName, Manifest};
+pub use manifest::{Contents, FileName, Manifest};
 pub use model::Release;
 pub use publish::{PublishError, Staging, check_target};
 pub use read::{ReadError, load};

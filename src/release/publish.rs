@@ -1,13 +1,14 @@
 //! A directory that appears whole, with one rename, or not at all.
 //!
 //! Files are written into a hidden sibling of the target, each forced to disk; then the sibling is
-//! renamed. A run that is killed leaves at most the sibling behind, which the next run for the same
-//! target removes. A lock beside the target tells the dead from the living: whoever holds it is the
-//! only one working on that target. Nothing that exists is ever replaced.
+//! renamed. A run that is killed leaves at most the sibling and its lock behind, which the next run in
+//! the same folder removes. The lock tells the dead from the living: whoever holds it is the only one
+//! working on that target. Nothing that exists is ever replaced.
 //!
 //! Files are readable by their owner alone (0600, in a directory 0700). The numbers in them are safe
 //! to show, but to whom a business shows its segments is for a person to decide, not for a default.
 
+pub(crate) mod lock;
 mod place;
 
 use std::fmt::Write as _;
@@ -19,9 +20,10 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use self::place::{Lock, Place};
+use self::lock::Lock;
+use self::place::Place;
 use super::json::{WriteError, canonical, to_json};
-use super::manifest::{FileName, Manifest};
+use super::manifest::{Contents, FileName, Manifest};
 use super::model::Release;
 use super::{report, tables};
 
@@ -153,6 +155,13 @@ pub fn check_target(target: &Path) -> Result<(), PublishError> {
     Place::find(target)?.check()
 }
 
+/// Removes what killed runs left in the folder of `target`, if that can be done.
+pub fn clear(target: &Path) {
+    if let Ok(place) = Place::find(target) {
+        place.sweep();
+    }
+}
+
 /// Publishes `release` at `target`: [`Staging::begin`], [`Staging::fill`], [`Staging::publish`].
 ///
 /// # Errors
@@ -162,6 +171,18 @@ pub fn release(target: &Path, release: &Release) -> Result<Manifest, PublishErro
     let manifest = staging.fill(release)?;
     staging.publish()?;
     Ok(manifest)
+}
+
+/// Publishes the very bytes of a release that is published already at `target` too.
+///
+/// # Errors
+/// As [`release`].
+pub fn copy(target: &Path, contents: &Contents) -> Result<(), PublishError> {
+    let mut staging = Staging::begin(target)?;
+    for (name, bytes) in contents.files() {
+        staging.write(name, bytes)?;
+    }
+    staging.publish()
 }
 
 /// A release on its way. Dropped without [`Staging::publish`], it leaves nothing behind.
@@ -177,15 +198,18 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Takes the target's lock, removes what a killed run left, and makes the hidden directory.
+    /// Takes the target's lock, removes what killed runs left, and makes the hidden directory.
     ///
     /// # Errors
     /// [`PublishError`]: the target exists, its folder does not or may not be written to, the disk is
     /// full or read-only, or another run works on the same target.
     pub fn begin(target: &Path) -> Result<Self, PublishError> {
         let place = Place::find(target)?;
+        place.sweep();
         place.check()?;
         let lock = place.lock()?;
+        #[cfg(feature = "planted-bugs")]
+        tactful_kernel::plant::failpoint("publish.locked");
         // Another run may have published between the check and the lock.
         place.check()?;
         if lock.is_held() {
@@ -198,7 +222,11 @@ impl Staging {
         rustix::fs::mkdirat(&place.parent, &hidden, Mode::RWXU).map_err(|errno| place.error(errno))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&place.parent, &hidden, flags, Mode::empty()) {
-            Ok(dir) => Ok(Self { place, hidden, dir, written: Vec::new(), published: false, _lock: lock }),
+            Ok(dir) => {
+                #[cfg(feature = "planted-bugs")]
+                tactful_kernel::plant::failpoint("publish.begun");
+                Ok(Self { place, hidden, dir, written: Vec::new(), published: false, _lock: lock })
+            }
             Err(errno) => {
                 let _ = rustix::fs::unlinkat(&place.parent, &hidden, AtFlags::REMOVEDIR);
                 Err(place.error(errno))
@@ -217,10 +245,14 @@ impl Staging {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
         let fd = rustix::fs::openat(&self.dir, name.as_str(), flags, mode).map_err(|errno| self.place.error(errno))?;
+        #[cfg(feature = "planted-bugs")]
+        tactful_kernel::plant::failpoint(&format!("publish.{name}.opened"));
         let mut file = File::from(fd);
         file.write_all(bytes)
             .and_then(|()| file.sync_all())
             .map_err(|error| PublishError::from_io(&self.place.shown, &error))?;
+        #[cfg(feature = "planted-bugs")]
+        tactful_kernel::plant::failpoint(&format!("publish.{name}.written"));
         self.written.push(name);
         Ok(())
     }
@@ -255,7 +287,11 @@ impl Staging {
             return Err(PublishError::Incomplete { target: self.place.shown.clone(), file });
         }
         rustix::fs::fsync(&self.dir).map_err(|errno| self.place.error(errno))?;
+        #[cfg(feature = "planted-bugs")]
+        tactful_kernel::plant::failpoint("publish.renaming");
         self.place.rename(&self.hidden)?;
+        #[cfg(feature = "planted-bugs")]
+        tactful_kernel::plant::failpoint("publish.renamed");
         self.published = true;
         rustix::fs::fsync(&self.place.parent).map_err(|_| PublishError::NotDurable { target: self.place.shown.clone() })
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::format::plain;
-use super::manifest::{FileName, check};
+use super::manifest::{Contents, FileName};
 use super::model::{Release, SCHEMA_VERSION};
 
 /// Why a directory cannot be read as a release.
@@ -86,8 +86,7 @@ impl ReadError {
 /// # Errors
 /// [`ReadError`]; a later format is refused, and so is an unknown field within the same format.
 pub fn load(dir: &Path) -> Result<Release, ReadError> {
-    let (_, bytes) = check(dir)?;
-    parse(&bytes)
+    parse(Contents::of(dir)?.file(FileName::Release))
 }
 
 /// Reads `release.json`.

@@ -99,6 +99,13 @@ impl Case {
         case
     }
 
+    /// A corner shop whose releases are so cheap that a year holds many.
+    pub fn frugal(customers: usize) -> Self {
+        let case = Self::corner_shop(customers);
+        case.edit("epsilon = 10.0", "epsilon = 2.0").edit("delta = 1e-4", "delta = 1e-3");
+        case
+    }
+
     /// A small simulated shop in Parquet and CSV with the demo's spec.
     pub fn simulated(customers: u32, lines: u64) -> Self {
         let case = Self::empty();
@@ -207,6 +214,36 @@ impl Case {
             self.say("budget", &[]).ok();
         }
         self.verified()
+    }
+
+    /// Changes the ledger past its guards, which stand again afterwards.
+    pub fn tamper(&self, sql: &str) {
+        let conn = rusqlite::Connection::open(self.ledger()).unwrap();
+        let mut query = conn.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").unwrap();
+        let guards: Vec<(String, String)> =
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
+        for (name, _) in &guards {
+            conn.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+        }
+        conn.execute_batch(sql).unwrap();
+        for (_, guard) in &guards {
+            conn.execute_batch(guard).unwrap();
+        }
+    }
+
+    /// Leaves the ledger as it was before its last event: after a confirm, as a crash right before it would.
+    pub fn forget_last_event(&self) {
+        self.tamper(
+            "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event); UPDATE sqlite_sequence SET seq = seq - 1",
+        );
+    }
+
+    /// What the ledger remembers of each release, in the order of the confirms.
+    pub fn models(&self) -> Vec<Value> {
+        let conn = rusqlite::Connection::open(self.ledger()).unwrap();
+        let mut query = conn.prepare("SELECT body FROM event WHERE kind = 'confirm' ORDER BY seq").unwrap();
+        let bodies = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        bodies.map(|body| serde_json::from_str::<Value>(&body.unwrap()).unwrap()["model"].clone()).collect()
     }
 
     /// The names in the folder of releases, hidden ones included.

@@ -189,7 +189,7 @@ impl State {
     }
 
     /// Whether the event keeps the rules after those already counted.
-    fn admit(&self, event: &Event) -> Result<(), Rule> {
+    pub(super) fn admit(&self, event: &Event) -> Result<(), Rule> {
         if clock::stamp(event.time(), self.last_time) != Some(event.time()) {
             return Err(Rule::Time);
         }
@@ -202,7 +202,7 @@ impl State {
             }
             Event::Confirm(confirm) => {
                 let open = self.reservations.get(&confirm.reservation).is_some_and(|found| found.release.is_none());
-                if open { Ok(()) } else { Err(Rule::Confirm) }
+                if open && self.answered(confirm.reservation).is_none() { Ok(()) } else { Err(Rule::Confirm) }
             }
             Event::Raise(raise) => {
                 let said = !raise.reason.trim().is_empty() && two_people(&raise.approvers);

@@ -310,8 +310,8 @@ pub enum Rule {
     /// The losses of a year fit into the cap.
     #[error("the losses of a year fit into its cap")]
     Cap,
-    /// A confirm belongs to a reservation that has none.
-    #[error("a confirm belongs to a reservation without one")]
+    /// A confirm belongs to a reservation that has none, and answers a request that has none.
+    #[error("a confirm belongs to a reservation without one, and a request has one release")]
     Confirm,
     /// A raise raises, with a reason and two people.
     #[error("a raise raises the cap, with a reason and two approvers")]

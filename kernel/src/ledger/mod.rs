@@ -18,6 +18,7 @@ mod create;
 mod error;
 mod event;
 mod permit;
+mod recovery;
 mod report;
 mod store;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use amount::Amount;
 pub use error::{LedgerError, Rule};
 pub use event::Claim;
 pub use permit::{Permit, PermitError, Reservation};
+pub use recovery::OnRecord;
 pub use report::{Confirmed, Head, Status, Verification};
 
 use crate::loss::Loss;
@@ -220,8 +222,8 @@ impl Ledger {
     /// record of the release. It costs nothing, so it may be tried again when it fails.
     ///
     /// # Errors
-    /// [`LedgerError::UnknownReservation`], [`LedgerError::AlreadyConfirmed`], [`LedgerError::BadRequest`], and
-    /// those of the file.
+    /// [`LedgerError::UnknownReservation`], [`LedgerError::AlreadyConfirmed`], [`LedgerError::AlreadyReleased`] when
+    /// another reservation has answered the same request, [`LedgerError::BadRequest`], and those of the file.
     pub fn confirm(&mut self, reservation: &Reservation, confirmation: &Confirmation) -> Result<Head, LedgerError> {
         let path = self.store.path().to_owned();
         check_hash(&path, "the hash of the manifest", &confirmation.manifest_sha256)?;
@@ -236,6 +238,10 @@ impl Ledger {
                     return Err(LedgerError::AlreadyConfirmed { path: path.clone(), seq });
                 }
                 Some(_) => {}
+            }
+            if let Some((request_id, seq)) = state.answered(seq) {
+                let request_id = request_id.to_owned();
+                return Err(LedgerError::AlreadyReleased { path: path.clone(), request_id, seq });
             }
             let Confirmation { manifest_sha256, release_path, model } = confirmation.clone();
             Ok(Event::Confirm(Confirm { reservation: seq, manifest_sha256, release_path, model, time }))

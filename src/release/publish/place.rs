@@ -4,10 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, StatVfsMountFlags};
+use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use super::PublishError;
+use super::lock::{self, Lock};
 use crate::release::format::plain;
 
 /// Free space below which a run does not start. A release is a few hundred kilobytes.
@@ -15,6 +16,14 @@ pub(super) const SPACE: u64 = 16 << 20;
 
 /// Longest name of a target, in bytes, so that its hidden sibling's name fits too.
 pub(super) const MOST_NAME: usize = 180;
+
+/// The end of a lock's name, after a dot and the target's.
+const LOCK: &str = ".staging.lock";
+
+/// `.NAME.staging-`.
+fn staging_prefix(name: &str) -> String {
+    format!(".{name}.staging-")
+}
 
 /// Where a release shall appear. All work goes through the one open directory, so that nobody can
 /// swap a folder of the path in between.
@@ -70,45 +79,32 @@ impl Place {
         if full || no_inodes { Err(PublishError::NoSpace { target: target() }) } else { Ok(()) }
     }
 
-    /// `.NAME.staging-`: the start of every hidden sibling's name.
+    /// The start of the name of every hidden sibling.
     pub fn staging_prefix(&self) -> String {
-        format!(".{}.staging-", self.name.to_string_lossy())
+        staging_prefix(&self.name.to_string_lossy())
     }
 
-    /// Takes the target's lock. The system lets go of it when the process ends, however it ends.
+    /// Takes the target's lock. On a file system without locks the rename still lets only one win; leftovers stay.
     pub fn lock(&self) -> Result<Lock, PublishError> {
-        let name = format!(".{}.staging.lock", self.name.to_string_lossy());
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        loop {
-            let file = rustix::fs::openat(&self.parent, &name, flags, Mode::RUSR | Mode::WUSR)
-                .map_err(|errno| self.error(errno))?;
-            let parent = self.parent.try_clone().map_err(|error| PublishError::from_io(&self.shown, &error))?;
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => {
-                    return Err(PublishError::Busy { target: self.shown.clone() });
-                }
-                Err(Errno::INTR) => continue,
-                // A file system without locks: the rename still lets only one win; leftovers stay.
-                Err(Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS | Errno::INVAL | Errno::BADF) => {
-                    return Ok(Lock { parent, name, held: false, _file: file });
-                }
-                Err(errno) => return Err(self.error(errno)),
-            }
-            // The last holder may have removed the file between our opening and our locking it.
-            let ours = rustix::fs::fstat(&file).map_err(|errno| self.error(errno))?;
-            match rustix::fs::statat(&self.parent, &name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(there) if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino) => {
-                    return Ok(Lock { parent, name, held: true, _file: file });
-                }
-                _ => {}
-            }
-        }
+        Lock::take(&self.parent, &format!(".{}{LOCK}", self.name.to_string_lossy())).map_err(|errno| match errno {
+            Errno::WOULDBLOCK => PublishError::Busy { target: self.shown.clone() },
+            errno => self.error(errno),
+        })
+    }
+
+    /// Removes what killed runs for other targets left in the folder: with a new target every night nobody else
+    /// would.
+    pub fn sweep(&self) {
+        lock::sweep(&self.parent, ".", LOCK, |name| self.remove_stale_of(name));
     }
 
     /// Removes what killed runs for this target left. Only for the holder of the lock.
     pub fn remove_stale(&self) {
-        let prefix = self.staging_prefix();
+        self.remove_stale_of(&self.name.to_string_lossy());
+    }
+
+    fn remove_stale_of(&self, name: &str) {
+        let prefix = staging_prefix(name);
         let Ok(entries) = Dir::read_from(&self.parent) else {
             return;
         };
@@ -162,27 +158,4 @@ fn rename_noreplace(parent: &OwnedFd, from: &OsStr, to: &OsStr) -> Result<(), Er
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 fn rename_noreplace(_: &OwnedFd, _: &OsStr, _: &OsStr) -> Result<(), Errno> {
     Err(Errno::NOSYS)
-}
-
-/// The right to work on one target. The file goes when it is dropped, while the lock still holds.
-#[derive(Debug)]
-pub(super) struct Lock {
-    parent: OwnedFd,
-    name: String,
-    held: bool,
-    _file: OwnedFd,
-}
-
-impl Lock {
-    pub fn is_held(&self) -> bool {
-        self.held
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if self.held {
-            let _ = rustix::fs::unlinkat(&self.parent, &self.name, AtFlags::empty());
-        }
-    }
 }

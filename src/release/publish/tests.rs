@@ -217,6 +217,54 @@ fn a_stale_staging_is_cleaned_and_nothing_else() {
 }
 
 #[test]
+fn what_a_dead_run_for_another_target_left_is_cleaned_and_the_living_keep_theirs() {
+    let (folder, target) = folder();
+    let beside = |name: &str| folder.path().join(name);
+    let stale = ".dead.staging-4194000-00000000000000ff";
+    fs::create_dir(beside(stale)).unwrap();
+    fs::write(beside(stale).join("release.json"), "half").unwrap();
+    fs::write(beside(".dead.staging.lock"), "").unwrap();
+    fs::write(beside(".mine.staging.lock"), "a note").unwrap();
+    let mut living = Staging::begin(&beside("living")).unwrap();
+    assert!(!beside(stale).exists());
+    living.fill(&fixture::release()).unwrap();
+    fs::create_dir(&target).unwrap();
+    fs::write(beside(".dead.staging.lock"), "").unwrap();
+    assert_eq!(Staging::begin(&target).unwrap_err().code(), "output.exists");
+    living.publish().unwrap();
+    assert_eq!(names(folder.path()), [".mine.staging.lock", "living", "out"]);
+}
+
+#[test]
+fn a_lock_is_held_once_and_leaves_nothing() {
+    let (folder, _) = folder();
+    let parent = rustix::fs::open(folder.path(), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+    let lock = Lock::take(&parent, "lock").unwrap();
+    assert_eq!(Lock::take(&parent, "lock").unwrap_err(), Errno::WOULDBLOCK);
+    drop(lock);
+    assert!(names(folder.path()).is_empty());
+    // Eight at once, each for an instant: never two, and none is turned away for long.
+    let inside = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let workers: Vec<_> = (0..8)
+        .map(|_| {
+            let (inside, parent) = (Arc::clone(&inside), parent.try_clone().unwrap());
+            std::thread::spawn(move || {
+                for _ in 0..50 {
+                    let Ok(lock) = Lock::take(&parent, "lock") else { continue };
+                    assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                    assert_eq!(inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst), 1);
+                    drop(lock);
+                }
+            })
+        })
+        .collect();
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
 fn a_living_staging_is_not_touched() {
     let (folder, target) = folder();
     let mut living = Staging::begin(&target).unwrap();
