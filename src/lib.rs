@@ -13,6 +13,7 @@
 //! | [`promotion`] | what fits a segment and what does not | noised |
 //! | [`release`] | door 1: the directory that leaves | public |
 //! | [`engine`] | runs a spec through all of these | |
+//! | [`audit`] | attacks all of this, for everyone | |
 //! | [`simulate`] | a shop that does not exist | public |
 //! | [`cli`] | the command line | |
 #![deny(unsafe_code)]
