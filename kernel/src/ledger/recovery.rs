@@ -44,7 +44,8 @@ impl Ledger {
     /// # Errors
     /// Those of reading the file.
     pub fn head(&self) -> Result<Head, LedgerError> {
-        Ok(Head::of(&self.current()?))
+        let state = self.current()?;
+        Ok(Head::of(&state))
     }
 }
 
