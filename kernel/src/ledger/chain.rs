@@ -189,7 +189,7 @@ impl State {
     }
 
     /// Whether the event keeps the rules after those already counted.
-    pub(super) fn admit(&self, event: &Event) -> Result<(), Rule> {
+    fn admit(&self, event: &Event) -> Result<(), Rule> {
         if clock::stamp(event.time(), self.last_time) != Some(event.time()) {
             return Err(Rule::Time);
         }

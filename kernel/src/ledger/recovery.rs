@@ -44,7 +44,8 @@ impl Ledger {
     /// # Errors
     /// Those of reading the file.
     pub fn head(&self) -> Result<Head, LedgerError> {
-        Ok(Head::of(&*self.current()?))
+        let state = self.current()?;
+        Ok(Head::of(&state))
     }
 }
 
@@ -62,7 +63,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::super::event::{Confirm, Event};
-    use super::super::{Claim, Confirmation, Opening, Request, Rule};
+    use super::super::store::{Access, Store};
+    use super::super::{BUSY_TIMEOUT, Claim, Confirmation, Opening, Request, Rule};
     use super::*;
     use crate::loss::{Delta, Epsilon, Loss, Rho};
 
@@ -98,9 +100,13 @@ mod tests {
         assert_eq!(refused.code(), "ledger.already-released");
         // Nor does an opening admit it from whoever wrote it past this function.
         let Confirmation { manifest_sha256, release_path, model } = confirmation("c");
-        let time = ledger.state.borrow().last_time;
-        let forged = Confirm { reservation: crashed.seq, manifest_sha256, release_path, model, time };
-        assert_eq!(ledger.state.borrow().admit(&Event::Confirm(forged)), Err(Rule::Confirm));
+        {
+            let (_, mut state) = Store::open(ledger.store.path(), Access::Read, BUSY_TIMEOUT).unwrap();
+            let time = state.last_time;
+            let forged = Confirm { reservation: crashed.seq, manifest_sha256, release_path, model, time };
+            let row = state.row_for(&Event::Confirm(forged)).unwrap();
+            assert_eq!(state.follow(row).err(), Some(Rule::Confirm));
+        }
         ledger.confirm(&other, &confirmation("d")).unwrap();
         let whole = Ledger::verify(&folder.path().join("shop.ledger")).unwrap();
         assert_eq!((whole.reservations, whole.releases.len()), (3, 2));
