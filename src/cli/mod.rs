@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+mod begin;
 mod demo;
 mod inspect;
 mod ledger;
@@ -70,6 +71,13 @@ impl Failure {
 /// Runs the command line; the exit statuses are those of [`Exit`], and 0.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Err(error) = begin::plainly() {
+        eprintln!(
+            "tactful: cannot begin without settings for OpenSSL: {}; set OPENSSL_CONF=/dev/null [begin]",
+            error.kind()
+        );
+        return ExitCode::from(Exit::Internal as u8);
+    }
     let args = Args::parse();
     let format = args.format;
     match answer(args) {
