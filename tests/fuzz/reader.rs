@@ -63,6 +63,13 @@ impl Target {
         matches!(self, Self::Csv | Self::Parquet | Self::Aligned | Self::OptOuts | Self::Bait)
     }
 
+    /// Whether an abort with these words is the one that PRIVACY.md owns up to: behind a sound footer, the data-frame
+    /// library asks for as much memory as a damaged page says. It happens before anything is spent, and shows nothing.
+    pub fn may_abort(self, words: &str) -> bool {
+        let all = |words: &str| words.starts_with("memory allocation of ") && words.ends_with(" bytes failed");
+        self == Self::Parquet && words.lines().next().is_some_and(all)
+    }
+
     pub fn form(self) -> Form {
         if matches!(self, Self::Parquet | Self::Ledger) { Form::Binary } else { Form::Text }
     }

@@ -104,6 +104,10 @@ impl Worker {
             Err(error) => {
                 let _ = process.child.kill();
                 let status = process.child.wait().unwrap();
+                if error == RecvTimeoutError::Disconnected && self.target.may_abort(said.trim()) {
+                    *self.answers.entry("aborted".to_owned()).or_default() += 1;
+                    return Ok(());
+                }
                 return Err(match error {
                     RecvTimeoutError::Timeout => "no answer within half a minute".to_owned(),
                     RecvTimeoutError::Disconnected => format!("the reader died of {status}: {}", said.trim()),
