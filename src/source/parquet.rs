@@ -25,9 +25,10 @@ fn footer(file: File, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
     // The library goes where the footer points without looking whether that is in the file: memory that is not the
     // file's would be read as rows.
     let metadata = Arc::clone(reader.get_metadata().map_err(|_| damaged(name))?);
-    let mut ranges = metadata.row_groups.iter().flat_map(|group| group.byte_ranges_iter());
-    if !ranges.all(|range| range.start <= range.end && range.end <= length) {
-        return Err(damaged(name));
+    for group in &metadata.row_groups {
+        if !group.byte_ranges_iter().all(|range| range.start <= range.end && range.end <= length) {
+            return Err(damaged(name));
+        }
     }
     let schema = reader.schema().map_err(|_| damaged(name))?;
     if reader.num_rows().map_err(|_| damaged(name))? == 0 {
