@@ -148,6 +148,28 @@ fn a_damaged_middle_of_a_parquet_file_is_told_without_its_cells_and_spends_nothi
 }
 
 #[test]
+fn a_parquet_footer_that_points_out_of_the_file_is_refused_before_anything_is_read() {
+    let case = shop();
+    parquet(&case, Column::new("amount".into(), vec![10.0; 1600]), CUSTOMERS);
+    let path = case.file("transactions.parquet");
+    let whole = fs::read(&path).unwrap();
+    // Pages gone, footer whole: its offsets lie behind the end.
+    let length = u32::from_le_bytes(whole[whole.len() - 8..][..4].try_into().unwrap()) as usize;
+    fs::write(&path, [&whole[..4], &whole[whole.len() - 8 - length..]].concat()).unwrap();
+    case.refuses(15, "data.not-parquet", &["transactions.parquet", "export it again"]);
+}
+
+#[test]
+fn a_header_that_runs_on_into_the_first_row_shows_none_of_it() {
+    let case = shop();
+    let text = fs::read_to_string(case.file("transactions.csv")).unwrap();
+    for end in ["\u{b}", "*", ""] {
+        case.write("transactions.csv", &text.replacen('\n', end, 1));
+        case.refuses(15, "data.missing-column", &["transactions.csv", "`amount`"]);
+    }
+}
+
+#[test]
 fn a_type_that_cannot_be_an_amount_is_refused() {
     let case = shop();
     parquet(&case, Column::new("amount".into(), vec![true; 1600]), CUSTOMERS);

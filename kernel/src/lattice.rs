@@ -64,6 +64,18 @@ impl Spread {
 }
 
 /// One feature's public bounds.
+///
+/// Bounds that follow the data are what one customer can move. A raw number is no bound:
+/// ```compile_fail,E0308
+/// use tactful_kernel::lattice::{Column, Spread};
+/// fn fitted(least: tactful_kernel::Raw<f64>, most: tactful_kernel::Raw<f64>) {
+///     Column::new(least, most, Spread::Linear, 1.0);
+/// }
+/// ```
+/// and rows that are there cannot be asked for theirs:
+/// ```compile_fail,E0616
+/// fn fitted(rows: &tactful_kernel::BoundedFeatures) -> Option<&i16> { rows.rows.iter().max() }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
     lower: f64,

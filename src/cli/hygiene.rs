@@ -1,5 +1,5 @@
-//! What is set before anything is read: that no library talks of rows or writes them down, and that a crash
-//! leaves no picture of memory on the disk.
+//! What is set before anything is read: that no library talks of rows or writes them down, that noise comes from the
+//! generator it is said to come from, and that a crash leaves no picture of memory on the disk.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -14,26 +14,44 @@ use crate::engine::EngineError;
 /// The one variable of the data-frame library that only says how fast it is.
 const HARMLESS: &str = "POLARS_MAX_THREADS";
 
-/// Clears the environment of what would make the data-frame library talk, and switches core dumps off. A process
-/// cannot change its own environment safely, so where there is something to clear the program starts again.
+/// Names OpenSSL's file of settings, which can put another generator of random numbers, even one from a file, in the place
+/// of the one that the noise is drawn from; and the file that says nothing. Unset, it would be a default place.
+const SETTINGS: (&str, &str) = ("OPENSSL_CONF", "/dev/null");
+
+/// Where OpenSSL looks for modules that settings name.
+const MODULES: [&str; 2] = ["OPENSSL_ENGINES", "OPENSSL_MODULES"];
+
+/// Clears the environment, and switches core dumps off. A process cannot change its own environment safely, so where there
+/// is something to change the program starts again, as the same process.
 pub(super) fn begin() -> Result<(), Failure> {
-    let talkative: Vec<_> = std::env::vars_os().map(|(name, _)| name).filter(|name| makes_it_talk(name)).collect();
-    if !talkative.is_empty() {
+    let unwanted: Vec<_> = std::env::vars_os().map(|(name, _)| name).filter(|name| is_unwanted(name)).collect();
+    let settled = std::env::var_os(SETTINGS.0).is_some_and(|file| file == SETTINGS.1);
+    if !settled || !unwanted.is_empty() {
         let mut args = std::env::args_os();
-        let name = args.next().unwrap_or_default();
+        let name = args.next();
         let again = std::env::current_exe().map(Command::new).map(|mut program| {
-            program.arg0(name).args(args);
-            for variable in &talkative {
+            if let Some(name) = name {
+                program.arg0(name);
+            }
+            program.args(args).env(SETTINGS.0, SETTINGS.1);
+            for variable in &unwanted {
                 program.env_remove(variable);
             }
             program.exec()
         });
         // A successful start does not come back.
         drop(again);
-        let unset = "the environment holds POLARS_ variables that could show rows; unset them";
-        return Err(Failure::Usage(unset.into()));
+        return Err(Failure::Usage(
+            "the environment cannot be cleared of what changes the noise or shows rows; unset POLARS_…, OPENSSL_ENGINES and \
+             OPENSSL_MODULES, and set OPENSSL_CONF=/dev/null"
+                .into(),
+        ));
     }
     no_core_dumps().map_err(|_| EngineError::Internal("core dumps cannot be switched off").into())
+}
+
+fn is_unwanted(variable: &OsStr) -> bool {
+    makes_it_talk(variable) || MODULES.iter().any(|name| variable == *name)
 }
 
 /// Verbose modes print numbers of rows, and others write plans, metrics or rows to files.

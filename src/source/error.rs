@@ -207,16 +207,24 @@ impl RawError {
 }
 
 /// The nearest of `names` to `name`, when it is near enough to be meant: equal but for case and outer
-/// blanks, or a Jaro-Winkler similarity of at least 0.85. A header that is missing makes the first row
-/// the names; the threshold keeps its cells out of the message.
+/// blanks, or a Jaro-Winkler similarity of at least 0.85 and no more than a few letters away. A header that is
+/// missing makes the first row the names, and one whose line does not end runs on into it: the thresholds keep
+/// cells out of the message.
 pub(crate) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let key = name.trim().to_lowercase();
     names
         .into_iter()
         .map(|other| (strsim::jaro_winkler(&key, &other.trim().to_lowercase()), other))
-        .filter(|(similarity, _)| *similarity >= 0.85)
+        .filter(|(similarity, other)| *similarity >= 0.85 && is_a_slip(&key, other))
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
         .map(|(_, other)| other.to_owned())
+}
+
+/// Whether somebody who means `key` could write `other`: a quarter of the letters, and two in any case, may differ.
+fn is_a_slip(key: &str, other: &str) -> bool {
+    let other = other.trim().to_lowercase();
+    let most = (key.chars().count() / 4).max(2);
+    !other.chars().any(char::is_control) && strsim::damerau_levenshtein(key, &other) <= most
 }
 
 /// A path as one printable line.
@@ -234,6 +242,9 @@ mod tests {
         assert_eq!(nearest("Household_ID", names).as_deref(), Some("household_id"));
         assert_eq!(nearest("houshold_id", names).as_deref(), Some("household_id"));
         assert_eq!(nearest("customer", ["4711", "1997-01-01", "jane@example.org"]), None);
+        assert_eq!(nearest("customer", ["customers", "customer_4711"]).as_deref(), Some("customers"));
+        // A line end that became another character joins the last name and the first cell.
+        assert_eq!(nearest("customer", ["customer\u{b}4711", "customer\u{b}7", "customer*4711"]), None);
     }
 
     #[test]

@@ -20,7 +20,16 @@ pub(super) fn columns(path: &Path, name: &str) -> Result<Vec<(String, DataType)>
 }
 
 fn footer(file: File, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
+    let length = file.metadata().map_err(|error| head::io_error(&error, name))?.len();
     let mut reader = ParquetReader::new(file);
+    // The library goes where the footer points without looking whether that is in the file: memory that is not the
+    // file's would be read as rows.
+    let metadata = Arc::clone(reader.get_metadata().map_err(|_| damaged(name))?);
+    for group in &metadata.row_groups {
+        if !group.byte_ranges_iter().all(|range| range.start <= range.end && range.end <= length) {
+            return Err(damaged(name));
+        }
+    }
     let schema = reader.schema().map_err(|_| damaged(name))?;
     if reader.num_rows().map_err(|_| damaged(name))? == 0 {
         return Err(RawError::EmptyFile { file: name.to_owned(), found: "a header and no row" });

@@ -1,6 +1,6 @@
 //! Goodness of fit of the noise against the exact probabilities of the discrete Gaussian.
 //!
-//! Each test is wrong once in a million runs on a correct sampler.
+//! Each comparison is wrong once in a million runs on a correct sampler.
 
 use super::*;
 
@@ -142,4 +142,165 @@ fn the_tail_holds_for_the_exact_probabilities() {
             assert!(t >= 1 && beyond <= delta, "sigma {}: {beyond} beyond {t}, delta {delta}", sigma.value());
         }
     }
+}
+
+// Widths that the bins above do not reach.
+
+/// Pearson's test over 200 bins, which take the whole line in equal parts of the exact law, up to whole numbers, plus
+/// what is left: 200 degrees. Draws are compared after they are divided by `scale`.
+fn wide_p_value(draws: &[i64], sigma: f64, scale: i64) -> f64 {
+    let sigma = sigma / scale as f64;
+    let reach = (12.0 * sigma).ceil() as i64;
+    let weight = |x: i64| (-(x as f64).powi(2) / (2.0 * sigma * sigma)).exp();
+    let total: f64 = (-reach..=reach).map(weight).sum();
+    let (mut edges, mut masses, mut below, mut mass) = (Vec::new(), Vec::new(), 0.0, 0.0);
+    for x in -reach..=reach {
+        mass += weight(x) / total;
+        if below + mass >= (edges.len() + 1) as f64 / 201.0 && edges.len() < 200 {
+            edges.push(x);
+            below += mass;
+            masses.push(std::mem::take(&mut mass));
+        }
+    }
+    masses.push(mass);
+    assert!(masses.len() == 201 && masses.iter().all(|p| (0.003..0.007).contains(p)), "too narrow for this test");
+    let mut seen = vec![0.0; masses.len()];
+    for draw in draws {
+        seen[edges.partition_point(|&edge| edge < draw.div_euclid(scale))] += 1.0;
+    }
+    let n = draws.len() as f64;
+    chi_square_tail(seen.iter().zip(&masses).map(|(seen, p)| (seen - n * p).powi(2) / (n * p)).sum(), 200)
+}
+
+/// A quarter, where a draw is not 0 once in 1500; a thousand; 2¹⁷; and 2⁴⁰, near the widest that is sold. There the
+/// draws are put together in runs of 2²³, which changes a probability by less than one part in 10⁵.
+#[test]
+fn narrow_and_wide_noise_has_the_exact_probabilities_too() {
+    let narrow: Vec<i64> = (0..4).flat_map(|_| add(&vec![0; DRAWS], Sigma(16)).unwrap()).collect();
+    let p = p_value(&narrow, 0.25);
+    assert!(p >= FALSE_ALARM, "sigma 0.25: p is {p}");
+    for (parts, scale) in [(64_000, 1), (64 << 17, 1), (64 << 40, 1 << 23)] {
+        let sigma = Sigma(parts);
+        let draws = draw(sigma, 4);
+        let p = wide_p_value(&draws, sigma.value(), scale);
+        assert!(p >= FALSE_ALARM, "sigma {}: p is {p}", sigma.value());
+        // A test that finds five per cent, at every width.
+        assert!(wide_p_value(&draws, sigma.value() * 1.05, scale) < FALSE_ALARM);
+        assert!(wide_p_value(&draws, sigma.value() / 1.05, scale) < FALSE_ALARM);
+    }
+}
+
+/// What is left of a wide draw after division by 257 is uniform: no low bit is missing.
+#[test]
+fn the_low_digits_of_wide_noise_are_uniform() {
+    for parts in [64_000, 64 << 17, 64 << 40] {
+        let mut seen = vec![0.0; 257];
+        for draw in draw(Sigma(parts), 4) {
+            seen[draw.rem_euclid(257) as usize] += 1.0;
+        }
+        assert!(uniform_p_value(&seen) >= FALSE_ALARM, "{parts} 64ths");
+    }
+}
+
+fn uniform_p_value(seen: &[f64]) -> f64 {
+    let expected = seen.iter().sum::<f64>() / seen.len() as f64;
+    let statistic = seen.iter().map(|seen| (seen - expected).powi(2) / expected).sum();
+    // One degree more than there is when the number of cells is even.
+    chi_square_tail(statistic, seen.len() / 2 * 2)
+}
+
+// Independence.
+
+/// Which of eight draws are odd: at σ = 3 each is with probability ½ within e^−44, so that with independent draws all
+/// 256 patterns are equally likely.
+fn pattern(eight: impl IntoIterator<Item = i64>) -> usize {
+    eight.into_iter().fold(0, |pattern, draw| 2 * pattern + (draw & 1) as usize)
+}
+
+/// How often each pattern was seen among `rows` of eight draws.
+fn patterns(rows: impl Iterator<Item = [i64; 8]>) -> Vec<f64> {
+    let mut seen = vec![0.0; 256];
+    for row in rows {
+        seen[pattern(row)] += 1.0;
+    }
+    seen
+}
+
+fn eight(from: impl Fn(usize) -> i64) -> [i64; 8] {
+    std::array::from_fn(from)
+}
+
+#[test]
+fn the_entries_of_one_draw_are_jointly_independent() {
+    let sigma = Sigma(192);
+    // Entries side by side, entries far apart in one call, and the same entry of eight calls.
+    let calls: Vec<Vec<i64>> = (0..8).map(|_| add(&vec![0; 16_384], sigma).unwrap()).collect();
+    let beside = calls.iter().flat_map(|call| call.chunks_exact(8).map(|c| eight(|i| c[i])));
+    let apart = calls.iter().flat_map(|call| (0..2048).map(move |at| eight(|i| call[at + 2048 * i])));
+    let across = (0..16_384).map(|at| eight(|i| calls[i][at]));
+    for (name, seen) in [("beside", patterns(beside)), ("apart", patterns(apart)), ("across", patterns(across))] {
+        assert!(uniform_p_value(&seen) >= FALSE_ALARM, "{name}");
+    }
+}
+
+#[test]
+fn short_draws_are_independent_of_each_other() {
+    // As the kernel's counts are drawn: a call for each.
+    let one = || add(&[0], Sigma(192)).unwrap()[0];
+    let seen = patterns((0..4096).map(|_| eight(|_| one())));
+    assert!(uniform_p_value(&seen) >= FALSE_ALARM);
+    let seen = patterns((0..4096).map(|_| <[i64; 8]>::try_from(add(&[0; 8], Sigma(192)).unwrap()).unwrap()));
+    assert!(uniform_p_value(&seen) >= FALSE_ALARM);
+}
+
+/// The size of a draw says nothing of the next one's: pairs of neighbours in the 5 × 5 cells of −2 … 2 at σ = 1,
+/// everything else in one more.
+#[test]
+fn neighbours_have_the_exact_joint_probabilities() {
+    let one = mass(1.0);
+    let draws = draw(Sigma(64), 4);
+    let mut seen = [0.0; 26];
+    for pair in draws.chunks_exact(2) {
+        let inside = pair.iter().all(|x| x.abs() <= 2);
+        seen[if inside { (5 * (pair[0] + 2) + pair[1] + 2) as usize } else { 25 }] += 1.0;
+    }
+    let n = (draws.len() / 2) as f64;
+    let at = |x: usize| one[x.abs_diff(2)];
+    let mut expected: Vec<f64> = (0..25).map(|cell| n * at(cell / 5) * at(cell % 5)).collect();
+    expected.push(n - expected.iter().sum::<f64>());
+    let statistic = seen.iter().zip(&expected).map(|(seen, expected)| (seen - expected).powi(2) / expected).sum();
+    // Twenty-five degrees; one more is given.
+    assert!(chi_square_tail(statistic, 26) >= FALSE_ALARM);
+}
+
+#[test]
+fn threads_draw_the_same_law_independently_of_each_other() {
+    let sigma = Sigma(192);
+    let start = std::sync::Barrier::new(8);
+    let lists: Vec<Vec<i64>> = std::thread::scope(|scope| {
+        let draw = || {
+            start.wait();
+            add(&vec![0; 8192], sigma).unwrap()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(draw)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    for list in &lists {
+        assert!(p_value(list, 3.0) >= FALSE_ALARM / 8.0);
+    }
+    let together = patterns((0..8192).map(|at| eight(|thread| lists[thread][at])));
+    assert!(uniform_p_value(&together) >= FALSE_ALARM);
+}
+
+#[test]
+fn the_tests_of_independence_find_dependence() {
+    let sigma = Sigma(192);
+    let draws = add(&vec![0; 65_536], sigma).unwrap();
+    // Every eighth entry makes the number of odd ones even: each seven of eight are independent still.
+    let tied = draws.chunks_exact(8).map(|c| eight(|i| if i < 7 { c[i] } else { c[..7].iter().sum() }));
+    assert!(uniform_p_value(&patterns(tied)) < FALSE_ALARM);
+    let twice = draws.chunks_exact(4).map(|c| eight(|i| c[i / 2]));
+    assert!(uniform_p_value(&patterns(twice)) < FALSE_ALARM);
+    let even: Vec<f64> = (0..257).map(|i| if i % 2 == 0 { 185.0 } else { 126.0 }).collect();
+    assert!(uniform_p_value(&even) < FALSE_ALARM);
 }
