@@ -1,5 +1,10 @@
 //! The auditor: it finds no violation in the program as it is, and every bug that is planted.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it found"
+)]
 
 mod common;
 

@@ -94,7 +94,7 @@ pub(super) struct State {
     pub reservations: BTreeMap<u64, Reserved>,
     /// How many of them have their release.
     pub releases: u64,
-    /// By the name of a request: the first reservation for it that has its release.
+    /// By the name of a request: the one reservation for it that has its release.
     pub answers: BTreeMap<String, u64>,
     pub last_model: Option<Value>,
     /// Of event 1, 2, 3, ...

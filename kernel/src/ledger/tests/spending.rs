@@ -235,7 +235,7 @@ fn an_answered_request_is_never_drawn_again() {
 }
 
 #[test]
-fn a_request_is_answered_by_its_own_first_reservation() {
+fn a_request_is_answered_by_the_reservation_that_was_confirmed() {
     let shop = Shop::new();
     let mut ledger = shop.open(loss(100, 0));
     let named = |id: &str| Request { request_id: Some(id.into()), ..request(loss(1, 0)) };
@@ -245,12 +245,13 @@ fn a_request_is_answered_by_its_own_first_reservation() {
         ledger.confirm(reservation, &confirmation(json!(null))).unwrap();
     }
     assert_eq!(ledger.confirmed("july").unwrap().unwrap().reservation, second);
-    ledger.confirm(&first, &confirmation(json!(null))).unwrap();
+    let late = ledger.confirm(&first, &confirmation(json!(null))).unwrap_err();
+    assert_eq!(late.code(), "ledger.already-released");
     for ledger in [ledger, shop.open(loss(100, 0))] {
-        assert_eq!(ledger.confirmed("july").unwrap().unwrap().reservation, first);
+        assert_eq!(ledger.confirmed("july").unwrap().unwrap().reservation, second);
         assert_eq!(ledger.confirmed("august").unwrap().unwrap().reservation, other);
         assert_eq!(ledger.confirmed("june").unwrap(), None);
-        assert_eq!(ledger.status().unwrap().releases, 3);
+        assert_eq!(ledger.status().unwrap().releases, 2);
     }
 }
 
