@@ -82,9 +82,10 @@ impl Aggregates for Chosen {
 
 /// The exact numbers with noise of about this standard deviation, or the error of the measurement.
 pub fn try_noised(exact: &[i64], sigma: f64, purse: &mut Permit) -> Result<Vec<i64>, MeasurementError> {
-    // One nano-ρ buys a standard deviation of 22 360 for a sensitivity of 1: more needs a larger radius.
+    // One nano-ρ buys a standard deviation of 22 360 for a sensitivity of 1: more needs a larger radius. Every draw has a
+    // variance of 3 beyond what is paid for.
     let radius = (sigma / 20_000.0).ceil().max(1.0);
-    let rho = (1e9 * radius * radius / (2.0 * sigma * sigma)).round();
+    let rho = (1e9 * radius * radius / (2.0 * (sigma * sigma - 3.0))).round();
     let frame = Ball::new(vec![0; exact.len()], radius as u32).unwrap();
     let noised = measurement::sum(&Chosen(exact.to_vec()), &frame, part(purse, rho as u64))?;
     Ok(noised.value().clone())
