@@ -36,7 +36,7 @@ pub(super) struct Guessed {
 }
 
 /// Runs the demo's job once, with the budget of `privacy`.
-pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch) -> Result<Guessed, EngineError> {
+pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch, stop: &AtomicBool) -> Result<Guessed, EngineError> {
     let data = scratch.folder().join("canaries");
     let shop = Shop::default();
     write(&shop, &data)?;
@@ -59,7 +59,7 @@ pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch) -> Result<Gu
         out: scratch.folder().join("canaries-release"),
         request_id: None,
     };
-    let release = engine::run(&job, &|_| (), &AtomicBool::new(false))?.release;
+    let release = engine::run(&job, &|_| (), stop)?.release;
     let scores = decode(&release, &everybody, &canaries)?;
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()));

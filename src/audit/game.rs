@@ -5,6 +5,7 @@
 //! up again and again, an answer that is missing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tactful_kernel::{Delta, InMemory, Loss, Permit, accountant};
@@ -61,8 +62,14 @@ impl Judged {
 
 impl Game {
     /// Plays for about `time` and judges at confidence 1 − `alpha`.
-    pub(super) fn play(&self, time: Duration, alpha: f64, scratch: &mut Scratch) -> Result<Judged, EngineError> {
-        let samples = self.sample(time, scratch)?;
+    pub(super) fn play(
+        &self,
+        time: Duration,
+        alpha: f64,
+        scratch: &mut Scratch,
+        stop: &AtomicBool,
+    ) -> Result<Judged, EngineError> {
+        let samples = self.sample(time, scratch, stop)?;
         let draws = samples[0].len();
         let (first, second) =
             (samples.each_ref().map(|s| &s[..draws / 2]), samples.each_ref().map(|s| &s[draws / 2..]));
@@ -90,7 +97,12 @@ impl Game {
     }
 
     /// As many draws from each world as the time allows, on all cores.
-    fn sample(&self, time: Duration, scratch: &mut Scratch) -> Result<[Vec<Vec<f64>>; 2], EngineError> {
+    fn sample(
+        &self,
+        time: Duration,
+        scratch: &mut Scratch,
+        stop: &AtomicBool,
+    ) -> Result<[Vec<Vec<f64>>; 2], EngineError> {
         let until = Instant::now() + time;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let shares: Vec<Permit> = (0..threads).map(|_| scratch.reserve()).collect::<Result<_, _>>()?;
@@ -100,6 +112,9 @@ impl Game {
                 while drawn[0].len() < MOST / threads
                     && (drawn[0].len() < FEWEST.div_ceil(threads) || Instant::now() < until)
                 {
+                    if stop.load(Ordering::Relaxed) {
+                        return Err(EngineError::Interrupted { spent: false });
+                    }
                     for (world, samples) in self.worlds.iter().zip(&mut drawn) {
                         let paid = permit
                             .take(self.loss.rho, self.loss.delta_atto)

@@ -15,6 +15,7 @@ mod pairs;
 mod scratch;
 mod whole;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -70,11 +71,11 @@ impl Audit {
 const FOR_MEASUREMENTS: f64 = 0.65;
 
 /// Audits the program with the budget, floor and features of `spec`, for about `time`. `said` is told of every attack
-/// before it begins. No customer's data is read, and no ledger but its own is written to.
+/// before it begins; `stop` is looked at all the time. No customer's data is read, and no ledger but its own is written to.
 ///
 /// # Errors
-/// [`EngineError`]: no temporary folder, or a defect; a violation is a finding and no error.
-pub fn audit(spec: &Spec, time: Duration, said: &dyn Fn(&str, &str)) -> Result<Audit, EngineError> {
+/// [`EngineError`]: no temporary folder, stopped, or a defect; a violation is a finding and no error.
+pub fn audit(spec: &Spec, time: Duration, said: &dyn Fn(&str, &str), stop: &AtomicBool) -> Result<Audit, EngineError> {
     let mut scratch = Scratch::new()?;
     let (single, whole) = (pairs::games()?, whole::games(spec)?);
     // Each attack may be wrong with its part of the whole chance.
@@ -100,7 +101,7 @@ pub fn audit(spec: &Spec, time: Duration, said: &dyn Fn(&str, &str)) -> Result<A
     for (games, time) in [(single, each[0]), (whole, each[1])] {
         for game in games {
             said(game.claim, game.attack);
-            let judged = game.play(time, alpha, &mut scratch)?;
+            let judged = game.play(time, alpha, &mut scratch, stop)?;
             findings.push(Finding {
                 claim: game.claim.into(),
                 attack: game.attack.into(),
@@ -115,7 +116,7 @@ pub fn audit(spec: &Spec, time: Duration, said: &dyn Fn(&str, &str)) -> Result<A
         }
     }
     said("the whole pipeline", "one run with many canaries");
-    match canaries::play(spec.privacy, alpha, &scratch) {
+    match canaries::play(spec.privacy, alpha, &scratch, stop) {
         Ok(guessed) => findings.push(Finding {
             claim: "the whole pipeline, from transactions".into(),
             attack: format!(

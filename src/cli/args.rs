@@ -137,7 +137,8 @@ pub(super) enum Verb {
     ///
     /// Plays distinguishing games on every measurement and on the whole release, on populations that do not exist, and runs
     /// the whole pipeline once with many canaries. Prints a lower bound on ε beside every claimed ε; ends with status
-    /// 16 when a claim is refuted. More seconds give sharper bounds. Reads no data and spends nothing.
+    /// 16 when a claim is refuted. More seconds give sharper bounds; some twenty are the least it takes. Reads no data and
+    /// spends nothing.
     Audit {
         /// A spec whose budget, floor and features are put to the test [default: that of the demo].
         spec: Option<PathBuf>,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::progress::stop_on_interrupt;
 use super::{Answer, Failure};
 use crate::audit::{self, Audit};
 use crate::engine;
@@ -20,7 +21,7 @@ pub(super) fn audit(path: Option<&Path>, seconds: u64, talk: bool) -> Result<Ans
             eprintln!("tactful: attacking {claim}: {attack}");
         }
     };
-    let found = audit::audit(&spec, Duration::from_secs(seconds), &said)?;
+    let found = audit::audit(&spec, Duration::from_secs(seconds), &said, &stop_on_interrupt())?;
     let value =
         serde_json::to_value(&found).map_err(|_| engine::EngineError::Internal("the audit does not serialise"))?;
     let answer = Answer { text: text(&found), value };
