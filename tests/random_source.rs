@@ -92,7 +92,8 @@ fn only_simulation_and_public_places_draw_random_numbers_and_those_have_seeds() 
         "rand::random",
         "/dev/urandom",
     ];
-    assert_eq!(naming(&unseeded), BTreeSet::new());
+    // The auditor's coins: a seed would be known to the program under attack. They hide nothing and reach no release.
+    assert_eq!(naming(&unseeded), BTreeSet::from(["audit/canaries.rs".to_owned()]));
     let openssl = ["openssl::", "openssl_sys", "opendp::"];
     assert_eq!(naming(&openssl), BTreeSet::new(), "the source of the noise is the kernel's alone");
 }

@@ -38,8 +38,7 @@ pub(super) struct Guessed {
 /// Runs the demo's job once, with the budget of `privacy`.
 pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch, stop: &AtomicBool) -> Result<Guessed, EngineError> {
     let data = scratch.folder().join("canaries");
-    let shop = Shop::default();
-    write(&shop, &data)?;
+    write(&Shop::default(), &data)?;
     let spec = Spec { privacy, ..spec::parse(DEMO_SPEC)? };
     // Everybody but those who opted out anyway: public, since nobody of them exists.
     let everybody = feature::simulated_rows(&spec, &data)?;
