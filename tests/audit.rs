@@ -60,8 +60,8 @@ fn a_spec_that_cannot_be_read_is_an_error_and_no_violation() {
 const FOUND: [(&str, &str, u64); 10] = [
     ("noise-missing", "second moment", 10),
     ("noise-constant", "votes for sites", 10),
-    ("noise-halved", "sum", 120),
-    ("sensitivity-halved", "sum", 120),
+    ("noise-halved", "sum", 60),
+    ("sensitivity-halved", "sum", 60),
     ("count-exact", "count", 10),
     ("bounds-from-data", "sum", 10),
     ("empty-cluster-skipped", "clipped sums per centre", 10),

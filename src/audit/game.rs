@@ -18,7 +18,7 @@ use crate::engine::EngineError;
 pub(super) const WITHHELD: f64 = -1e9;
 
 /// Fewest draws from each world, however short the time.
-const FEWEST: usize = 400;
+const FEWEST: usize = 200;
 /// Most draws from each world: beyond, the bounds hardly move.
 const MOST: usize = 400_000;
 
