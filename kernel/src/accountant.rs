@@ -2,8 +2,8 @@
 //!
 //! Every figure is a valid upper bound of what was spent, or a lower bound of what may be: losses compose as
 //! integers in [`Loss`], and the conversion is applied to the composed loss. All noise of this crate is
-//! Gaussian, so what is composed is a Gaussian mechanism, whose (ε, δ) is known exactly ([`gaussian`]); where
-//! floats cannot compute that, opendp's conversion of zero-concentrated privacy answers ([`concentrated`]).
+//! Gaussian, so what is composed is a Gaussian mechanism, whose (ε, δ) is known exactly (`gaussian`); where
+//! floats cannot compute that, opendp's conversion of zero-concentrated privacy answers (`concentrated`).
 
 use opendp::combinators::ConcentratedMeasure;
 use opendp::measures::{PrivacyProfile, ZeroConcentratedDivergence};

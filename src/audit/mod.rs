@@ -4,8 +4,8 @@
 //! the ε that is claimed. A bound above its claim is a violation. A bound below proves nothing more than that this
 //! attack, with these many draws, found nothing: that the claims hold is argued in `kernel/proofs/`.
 //!
-//! Three kinds of attack: distinguishing games on every measurement ([`pairs`]) and on the whole release ([`whole`]),
-//! a one-run audit with many canaries from transactions to the published files ([`canaries`]), and a run that is
+//! Three kinds of attack: distinguishing games on every measurement (`pairs`) and on the whole release (`whole`),
+//! a one-run audit with many canaries from transactions to the published files (`canaries`), and a run that is
 //! stopped once it has drawn, whose loss must be on record.
 
 mod bounds;
