@@ -398,7 +398,9 @@ fn a_rollback_is_found_and_every_release_that_is_newer_is_named() {
         let told = line.contains(name) && line.contains("newer than the ledger") && line.contains(event);
         assert!(told && line.contains("ends with event 3"), "{line}");
     }
-    // Used since, the old copy has another event where the release has its own.
+    // Used since, the old copy has another event where the release has its own. Times are whole seconds: in the same second
+    // the same request would be the same event, and only the manifests would differ.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     case.run_to(&out(4)).ok();
     let said = verify(&case, &[&out(1), &out(2), &out(4)]);
     refused(&said, 14, "ledger.unknown-release", &["releases/r2", "event 4", "older copy and used since"]);
