@@ -319,6 +319,15 @@ impl Directions {
             (dot >> Self::SHIFT) as i32
         }));
     }
+
+    /// A product with a direction, in lattice steps, rounded down.
+    pub(crate) fn scale(product: i32) -> i32 {
+        product >> Self::SHIFT
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[i32]> {
+        self.points.iter()
+    }
 }
 
 /// The smallest integer whose square is at least `square`.
@@ -342,9 +351,20 @@ pub(crate) fn clip(difference: &mut [i32], radius: u32) {
     }
     let square: u64 = difference.iter().map(|&v| u64::from(v.unsigned_abs()).pow(2)).sum();
     if square > u64::from(radius).pow(2) {
-        let norm = i64::from(ceil_sqrt(square));
+        let norm = ceil_sqrt(square);
+        if norm > u32::from(u16::MAX) {
+            for v in difference {
+                *v = (i64::from(*v) * i64::from(radius) / i64::from(norm)) as i32;
+            }
+            return;
+        }
+        // The same quotients by one division. With f = ⌊2³² radius / norm⌋ + 1, which fits 32 bits as radius < norm,
+        // |v| f / 2³² exceeds |v| radius / norm by at most |v| / 2³² < 1 / norm, for |v| ≤ norm < 2¹⁶: too little to reach
+        // the next whole number.
+        let factor = (u64::from(radius) << 32) / u64::from(norm) + 1;
         for v in difference {
-            *v = (i64::from(*v) * i64::from(radius) / norm) as i32;
+            let quotient = ((u64::from(v.unsigned_abs()) * factor) >> 32) as i32;
+            *v = if *v < 0 { -quotient } else { quotient };
         }
     }
 }
@@ -576,6 +596,23 @@ mod tests {
             clip(&mut v, radius);
             let square: u64 = v.iter().map(|&x| u64::from(x.unsigned_abs()).pow(2)).sum();
             prop_assert!(square <= u64::from(radius).pow(2));
+        }
+
+        #[test]
+        fn a_clipped_entry_is_the_truncated_quotient(
+            v in prop::collection::vec(prop_oneof![-70_000_i32..70_000, -300..300], 1..40),
+            radius in prop_oneof![1_u32..70_000, 1_u32..300],
+        ) {
+            let square: u64 = v.iter().map(|&x| u64::from(x.unsigned_abs()).pow(2)).sum();
+            let norm = i64::from(ceil_sqrt(square));
+            let mut clipped = v.clone();
+            clip(&mut clipped, radius);
+            if square > u64::from(radius).pow(2) {
+                let quotient = |x: &i32| i64::from(*x) * i64::from(radius) / norm;
+                prop_assert!(clipped.iter().map(|&x| i64::from(x)).eq(v.iter().map(quotient)));
+            } else {
+                prop_assert_eq!(clipped, v);
+            }
         }
 
         #[test]

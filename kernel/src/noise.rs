@@ -5,6 +5,7 @@ use opendp::domains::{AtomDomain, VectorDomain};
 use opendp::measurements::make_gaussian;
 use opendp::measures::ZeroConcentratedDivergence;
 use opendp::metrics::L2Distance;
+use rayon::prelude::*;
 
 use crate::loss::NANO;
 use crate::measurement::MeasurementError;
@@ -79,21 +80,50 @@ pub(crate) fn planned(sensitivity: f64, rho: f64) -> f64 {
     (sensitivity.powi(2) / (2.0 * rho) + ROUNDING_VARIANCE as f64).sqrt()
 }
 
+/// Entries that one thread draws for at a time. More of them are shared among threads: each has a generator of
+/// its own, and draws are independent whoever makes them.
+const SHARE: usize = 64;
+
 /// Adds independent discrete Gaussian noise to each entry.
 pub(crate) fn add(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
+    if exact.len() <= SHARE {
+        return Ok(planted_over(exact, draw(exact, sigma)?, sigma));
+    }
+    let shares = exact.par_chunks(SHARE).map(|share| draw(share, sigma)).collect::<Result<Vec<_>, _>>()?;
+    Ok(planted_over(exact, shares.concat(), sigma))
+}
+
+/// [`add`] for rows of `width` entries, each row with a standard deviation of its own.
+pub(crate) fn add_rows(exact: &[i64], width: usize, sigmas: &[Sigma]) -> Result<Vec<i64>, MeasurementError> {
+    if exact.len() <= SHARE {
+        let rows = exact.chunks_exact(width).zip(sigmas).map(|(row, &sigma)| add(row, sigma));
+        return Ok(rows.collect::<Result<Vec<_>, _>>()?.concat());
+    }
+    let rows = exact.par_chunks_exact(width).zip(sigmas).with_min_len(SHARE.div_ceil(width));
+    let drawn = rows.map(|(row, &sigma)| draw(row, sigma)).collect::<Result<Vec<_>, _>>()?;
+    let rows = exact.chunks_exact(width).zip(sigmas).zip(drawn);
+    Ok(rows.flat_map(|((row, &sigma), drawn)| planted_over(row, drawn, sigma)).collect())
+}
+
+fn draw(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
     let input = (VectorDomain::new(AtomDomain::<i64>::default()), L2Distance::<f64>::default());
     #[cfg(feature = "planted-bugs")]
     let sigma = if planted(Bug::NoiseHalved) { Sigma(sigma.0.div_ceil(2)) } else { sigma };
     let mechanism = make_gaussian::<_, _, ZeroConcentratedDivergence>(input.0, input.1, sigma.value(), None)
         .map_err(|_| MeasurementError::Sampler)?;
-    let noised = mechanism.invoke(&exact.to_vec()).map_err(|_| MeasurementError::Sampler)?;
+    mechanism.invoke(&exact.to_vec()).map_err(|_| MeasurementError::Sampler)
+}
+
+/// What was drawn; in test builds, what a planted bug or a tape makes of it, in the order of the calls.
+#[cfg_attr(not(feature = "planted-bugs"), expect(unused_variables, reason = "bugs look at what others do not"))]
+fn planted_over(exact: &[i64], drawn: Vec<i64>, sigma: Sigma) -> Vec<i64> {
     #[cfg(feature = "planted-bugs")]
-    let noised = crate::plant::taped(match () {
+    let drawn = crate::plant::taped(match () {
         () if planted(Bug::NoiseMissing) => exact.to_vec(),
         () if planted(Bug::NoiseConstant) => exact.iter().map(|v| v + sigma.value() as i64).collect(),
-        () => noised,
+        () => drawn,
     });
-    Ok(noised)
+    drawn
 }
 
 /// A whole number `t` such that the noise reaches `t` with probability at most `delta`.

@@ -58,10 +58,8 @@ pub fn clipped_sums(
     let (_, counts_line, _) = for_counts.spend();
     let exact = data.clipped_sums(frame, centres, radii, directions).open();
     let counts = noise::add(&exact.counts, count_sigma)?;
-    let mut sums = Vec::with_capacity(exact.sums.len());
-    for (row, &sigma) in exact.sums.chunks_exact(width).zip(&sigmas) {
-        sums.extend(noise::add(row, sigma)?);
-    }
+    #[cfg_attr(not(feature = "planted-bugs"), expect(unused_mut, reason = "a bug changes them"))]
+    let mut sums = noise::add_rows(&exact.sums, width, &sigmas)?;
     #[cfg(feature = "planted-bugs")]
     if planted(Bug::EmptyClusterSkipped) {
         for (cluster, _) in exact.counts.iter().enumerate().filter(|(_, count)| **count == 0) {
