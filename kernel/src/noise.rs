@@ -1,5 +1,11 @@
 //! The one source of noise: opendp's discrete Gaussian (Canonne, Kamath and Steinke 2020), on
 //! integers, from the operating system's and OpenSSL's private random bytes. It has no seed.
+//!
+//! A simulated permit brings noise of its caller's in its place; what that cannot reach is in
+//! `kernel/proofs/simulated.md`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use opendp::domains::{AtomDomain, VectorDomain};
 use opendp::measurements::make_gaussian;
@@ -79,8 +85,47 @@ pub(crate) fn planned(sensitivity: f64, rho: f64) -> f64 {
     (sensitivity.powi(2) / (2.0 * rho) + ROUNDING_VARIANCE as f64).sqrt()
 }
 
+/// Draws one number for a standard deviation.
+type Draw = dyn FnMut(f64) -> i64 + Send;
+
+/// Where the noise of a permit comes from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// From this module's sampler: what every permit of a ledger has.
+    System,
+    /// From whoever simulates; shared by all parts of a permit. It is told standard deviations, never a value.
+    Simulated(Arc<Mutex<Draw>>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Simulated(_) => "Simulated",
+        })
+    }
+}
+
+impl Source {
+    pub(crate) fn simulated(draw: Box<Draw>) -> Self {
+        let mut draw = draw;
+        Self::Simulated(Arc::new(Mutex::new(move |sigma: f64| draw(sigma))))
+    }
+
+    /// Adds noise to each entry, in their order.
+    pub(crate) fn add(&self, exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
+        match self {
+            Self::System => add(exact, sigma),
+            Self::Simulated(draw) => {
+                let mut draw = draw.lock().map_err(|_| MeasurementError::Sampler)?;
+                Ok(exact.iter().map(|value| value.saturating_add(draw(sigma.value()))).collect())
+            }
+        }
+    }
+}
+
 /// Adds independent discrete Gaussian noise to each entry.
-pub(crate) fn add(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
+fn add(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
     let input = (VectorDomain::new(AtomDomain::<i64>::default()), L2Distance::<f64>::default());
     #[cfg(feature = "planted-bugs")]
     let sigma = if planted(Bug::NoiseHalved) { Sigma(sigma.0.div_ceil(2)) } else { sigma };

@@ -3,7 +3,7 @@
 use super::{Aggregates, MeasurementError, check_payer, check_points, receipt};
 use crate::lattice::{Ball, Directions, Points};
 use crate::ledger::Permit;
-use crate::noise::{self, Sigma};
+use crate::noise::Sigma;
 use crate::noised::Noised;
 #[cfg(feature = "planted-bugs")]
 use crate::plant::{Bug, planted};
@@ -54,13 +54,13 @@ pub fn clipped_sums(
         .iter()
         .map(|&radius| Sigma::affordable(u128::from(radius).pow(2), budget))
         .collect::<Result<Vec<_>, _>>()?;
-    let (reservation, sums_line, _) = for_sums.spend();
-    let (_, counts_line, _) = for_counts.spend();
+    let (reservation, sums_line, sums_noise) = for_sums.spend();
+    let (_, counts_line, counts_noise) = for_counts.spend();
     let exact = data.clipped_sums(frame, centres, radii, directions).open();
-    let counts = noise::add(&exact.counts, count_sigma)?;
+    let counts = counts_noise.add(&exact.counts, count_sigma)?;
     let mut sums = Vec::with_capacity(exact.sums.len());
     for (row, &sigma) in exact.sums.chunks_exact(width).zip(&sigmas) {
-        sums.extend(noise::add(row, sigma)?);
+        sums.extend(sums_noise.add(row, sigma)?);
     }
     #[cfg(feature = "planted-bugs")]
     if planted(Bug::EmptyClusterSkipped) {
