@@ -44,7 +44,7 @@ fn counting() -> (Permit, Arc<Mutex<Vec<f64>>>) {
     let draw = move |sigma: f64| {
         let mut log = log.lock().unwrap();
         log.push(sigma);
-        99 + log.len() as i64
+        99 + log.len().cast_signed() as i64
     };
     (Permit::simulated(loss(), Box::new(draw)), asked)
 }

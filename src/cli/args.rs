@@ -96,7 +96,7 @@ pub(super) struct ClusterArgs {
     /// marked as simulated.
     #[arg(long, value_name = "S", conflicts_with_all = ["ledger", "population", "epsilon_per_year", "delta_per_year"])]
     pub seed_simulated: Option<u64>,
-    /// The privacy ledger [default: one per population in your data directory] [env: TACTFUL_LEDGER].
+    /// The privacy ledger [default: that of `TACTFUL_LEDGER`, else one per population in your data directory].
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
     /// The protected population: the same name for every use of the same people.

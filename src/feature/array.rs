@@ -49,7 +49,9 @@ impl ArrayBounds {
         let Self::Radius(radius) = self else { return };
         let norm = row.iter().map(|v| (v / radius).powi(2)).sum::<f64>().sqrt();
         if norm > 1.0 {
-            row.iter_mut().for_each(|v| *v /= norm);
+            for value in row {
+                *value /= norm;
+            }
         }
     }
 }
