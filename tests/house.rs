@@ -239,6 +239,23 @@ fn only_the_kernel_knows_the_noise_library() {
 }
 
 #[test]
+fn simulated_noise_has_one_maker_and_one_user() {
+    let mut all = sources("src");
+    all.extend(sources("kernel/src"));
+    let maker = |source: &Source, _: &str| source.path == "src/simulate/noise.rs";
+    none(&find(&all, &["Permit::simulated", "Source::Simulated"], maker), "makers of simulated permits");
+    // The maker hands it out, and the clustering of arrays, which publishes no release, takes it.
+    let user = |source: &Source, line: &str| {
+        ["src/simulate/noise.rs", "src/engine/array.rs"].contains(&source.path.as_str())
+            || line.trim() == "pub use noise::seeded_permit;"
+    };
+    let found = find(&all, &["seeded_permit"], user);
+    none(&found, "users of simulated permits");
+    let array = fs::read_to_string(root().join("src/engine/array.rs")).unwrap();
+    assert!(array.contains("seeded_permit(") && !array.contains("Staging"), "an array is no release");
+}
+
+#[test]
 fn nothing_prints_but_the_command_line() {
     let words = ["println!", "eprintln!", "print!", "eprint!", "dbg!", "process::exit", "process::abort"];
     let mut all = sources("src");

@@ -69,10 +69,16 @@ fn naming(words: &[&str]) -> BTreeSet<String> {
     files.into_iter().filter(names).map(|path| path.strip_prefix(&src).unwrap().display().to_string()).collect()
 }
 
-/// Who may draw random numbers of their own, and what for: a simulated shop; and, after the noise, places to try for
+/// Who may draw random numbers of their own, and what for: a simulated shop, and the marked noise of experiments; and, after the noise, places to try for
 /// centres of clusters, which are computed from noised numbers and hide nothing.
-const SEEDED: [&str; 5] =
-    ["cluster/sites.rs", "cluster/weighted.rs", "simulate/habits.rs", "simulate/lines.rs", "simulate/mod.rs"];
+const SEEDED: [&str; 6] = [
+    "cluster/sites.rs",
+    "cluster/weighted.rs",
+    "simulate/habits.rs",
+    "simulate/lines.rs",
+    "simulate/mod.rs",
+    "simulate/noise.rs",
+];
 
 #[test]
 fn only_simulation_and_public_places_draw_random_numbers_and_those_have_seeds() {

@@ -1,5 +1,11 @@
 //! The one source of noise: opendp's discrete Gaussian (Canonne, Kamath and Steinke 2020), on
 //! integers, from the operating system's and OpenSSL's private random bytes. It has no seed.
+//!
+//! A simulated permit brings noise of its caller's in its place; what that cannot reach is in
+//! `kernel/proofs/simulated.md`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use opendp::domains::{AtomDomain, VectorDomain};
 use opendp::measurements::make_gaussian;
@@ -80,12 +86,62 @@ pub(crate) fn planned(sensitivity: f64, rho: f64) -> f64 {
     (sensitivity.powi(2) / (2.0 * rho) + ROUNDING_VARIANCE as f64).sqrt()
 }
 
+/// Draws one number for a standard deviation.
+type Draw = dyn FnMut(f64) -> i64 + Send;
+
+/// Where the noise of a permit comes from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// From this module's sampler: what every permit of a ledger has.
+    System,
+    /// From whoever simulates; shared by all parts of a permit. It is told standard deviations, never a value.
+    Simulated(Arc<Mutex<Draw>>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Simulated(_) => "Simulated",
+        })
+    }
+}
+
+impl Source {
+    pub(crate) fn simulated(draw: Box<Draw>) -> Self {
+        let mut draw = draw;
+        Self::Simulated(Arc::new(Mutex::new(move |sigma: f64| draw(sigma))))
+    }
+
+    /// Adds noise to each entry, in their order.
+    pub(crate) fn add(&self, exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
+        match self {
+            Self::System => add(exact, sigma),
+            Self::Simulated(draw) => {
+                let mut draw = draw.lock().map_err(|_| MeasurementError::Sampler)?;
+                Ok(exact.iter().map(|value| value.saturating_add(draw(sigma.value()))).collect())
+            }
+        }
+    }
+
+    /// [`Source::add`] for rows of `width` entries, each row with a standard deviation of its own.
+    pub(crate) fn add_rows(&self, exact: &[i64], width: usize, sigmas: &[Sigma]) -> Result<Vec<i64>, MeasurementError> {
+        match self {
+            Self::System => add_rows(exact, width, sigmas),
+            Self::Simulated(_) => {
+                let rows = exact.chunks_exact(width).zip(sigmas).map(|(row, &sigma)| self.add(row, sigma));
+                Ok(rows.collect::<Result<Vec<_>, _>>()?.concat())
+            }
+        }
+    }
+}
+
 /// Entries that one thread draws for at a time. More of them are shared among threads: each has a generator of
 /// its own, and draws are independent whoever makes them.
 const SHARE: usize = 64;
 
 /// Adds independent discrete Gaussian noise to each entry.
-pub(crate) fn add(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
+fn add(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementError> {
     if exact.len() <= SHARE {
         return Ok(planted_over(exact, draw(exact, sigma)?, sigma));
     }
@@ -94,7 +150,7 @@ pub(crate) fn add(exact: &[i64], sigma: Sigma) -> Result<Vec<i64>, MeasurementEr
 }
 
 /// [`add`] for rows of `width` entries, each row with a standard deviation of its own.
-pub(crate) fn add_rows(exact: &[i64], width: usize, sigmas: &[Sigma]) -> Result<Vec<i64>, MeasurementError> {
+fn add_rows(exact: &[i64], width: usize, sigmas: &[Sigma]) -> Result<Vec<i64>, MeasurementError> {
     if exact.len() <= SHARE {
         let rows = exact.chunks_exact(width).zip(sigmas).map(|(row, &sigma)| add(row, sigma));
         return Ok(rows.collect::<Result<Vec<_>, _>>()?.concat());

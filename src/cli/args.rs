@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use tactful_kernel::{Delta, Epsilon};
+
 use crate::engine::RequestId;
+use crate::spec;
 
 const STATUSES: &str = "\
 Exit statuses:
@@ -65,6 +68,66 @@ pub(super) struct SpecArgs {
     /// The privacy ledger [default: one per population in your data directory].
     #[arg(long, value_name = "FILE", env = "TACTFUL_LEDGER")]
     pub ledger: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ClusterArgs {
+    /// The array: a .npy file of float32 or float64 with two dimensions, one row a person, 1 to 127 columns.
+    pub file: PathBuf,
+    /// How many centres to look for.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub k: u8,
+    /// Public bound of each row's length (L2 norm) from the origin.
+    #[arg(long, value_name = "R", required_unless_present_all = ["lower", "upper"], conflicts_with_all = ["lower", "upper"])]
+    pub radius: Option<f64>,
+    /// Public lower bound of every column.
+    #[arg(long, value_name = "L", requires = "upper", allow_negative_numbers = true)]
+    pub lower: Option<f64>,
+    /// Public upper bound of every column.
+    #[arg(long, value_name = "U", requires = "lower", allow_negative_numbers = true)]
+    pub upper: Option<f64>,
+    /// ε of the centres.
+    #[arg(long, value_name = "E", value_parser = epsilon)]
+    pub epsilon: Epsilon,
+    /// δ of the centres.
+    #[arg(long, value_name = "D", value_parser = delta)]
+    pub delta: Delta,
+    /// For PUBLIC or SIMULATED rows alone: noise from this seed, which protects nobody. Spends nothing; every output is
+    /// marked as simulated.
+    #[arg(long, value_name = "S", conflicts_with_all = ["ledger", "population", "epsilon_per_year", "delta_per_year"])]
+    pub seed_simulated: Option<u64>,
+    /// The privacy ledger [default: that of `TACTFUL_LEDGER`, else one per population in your data directory].
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// The protected population: the same name for every use of the same people.
+    #[arg(long, value_name = "NAME", value_parser = population, required_unless_present = "seed_simulated")]
+    pub population: Option<String>,
+    /// ε that the population may spend in a year.
+    #[arg(long, value_name = "E", value_parser = epsilon, required_unless_present = "seed_simulated")]
+    pub epsilon_per_year: Option<Epsilon>,
+    /// δ that the population may spend in a year.
+    #[arg(long, value_name = "D", value_parser = delta, required_unless_present = "seed_simulated")]
+    pub delta_per_year: Option<Delta>,
+    /// Where the centres go: a .npy file of float64, centres × columns, in the array's units. Must not exist.
+    #[arg(long, value_name = "CENTRES")]
+    pub out: PathBuf,
+}
+
+fn number(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "not a number".to_owned())
+}
+
+fn epsilon(text: &str) -> Result<Epsilon, String> {
+    Epsilon::new(number(text)?).map_err(|error| error.to_string())
+}
+
+fn delta(text: &str) -> Result<Delta, String> {
+    Delta::new(number(text)?).map_err(|error| error.to_string())
+}
+
+fn population(text: &str) -> Result<String, String> {
+    let rule = "3 to 64 small letters, digits and inner hyphens, such as shop-customers";
+    if spec::is_population(text) { Ok(text.to_owned()) } else { Err(rule.to_owned()) }
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,6 +196,17 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: LedgerVerb,
     },
+    /// Find private k-means centres of an array.
+    ///
+    /// Each row is one person. Bounds are public: take them from what you know of the columns, not from these rows.
+    /// Values outside of them are moved to them, NaN counts as the lower bound, and with --radius a row that is then longer
+    /// than R is shortened to R. No floor on the size of a cluster is applied: for segments that are published, use `run`.
+    ///
+    /// Private rows need a ledger, like a run: --population, --epsilon-per-year and --delta-per-year. Rows that are public
+    /// or simulated may have noise from a seed, which makes an experiment repeatable and protects nobody.
+    ///
+    /// When this budget cannot tell as many centres apart as were asked for, fewer are returned, and that is said.
+    Cluster(ClusterArgs),
     /// Attack this program and compare what the attacks prove with what it claims.
     ///
     /// Plays distinguishing games on every measurement and on the whole release, on populations that do not exist, and runs

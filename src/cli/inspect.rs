@@ -148,13 +148,17 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
     }
     let _ = writeln!(
         text,
-        "  at most {} segments of equal size could be shown; {} are asked for",
+        "  this budget carries {} segments of equal size; {} are asked for",
         forecast.segments_carried, spec.segments.number
     );
+    let advice = forecast.advice(spec.segments.number);
+    for line in &advice {
+        let _ = writeln!(text, "  note: {line}");
+    }
     let value = json!({
         "population": spec.population, "epsilon": privacy.epsilon.value(), "delta": privacy.delta.value(),
         "rho_nano": costs.loss.rho.nano(), "delta_floor_atto": costs.loss.delta_atto, "year": left.year,
-        "releases_left": left.releases, "forecast": forecast,
+        "releases_left": left.releases, "forecast": forecast, "advice": advice,
     });
     Ok(Answer { text, value })
 }

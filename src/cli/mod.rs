@@ -3,6 +3,7 @@
 
 mod args;
 mod audit;
+mod cluster;
 mod demo;
 mod hygiene;
 mod inspect;
@@ -127,6 +128,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Show { dir } => run::show(&dir),
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),
+        Verb::Cluster(args) => cluster::cluster(args),
         Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
         Verb::Errors => Ok(inspect::errors()),
     }

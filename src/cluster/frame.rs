@@ -23,22 +23,28 @@ pub(crate) struct Framed {
     pub mean_square: Option<f64>,
 }
 
-pub(crate) fn measure(data: &impl Aggregates, lattice: &Lattice, purse: &mut Purse) -> Result<Framed, ClusterError> {
+/// `whole` is a public ball that holds every row.
+pub(crate) fn measure(
+    data: &impl Aggregates,
+    lattice: &Lattice,
+    whole: &Ball,
+    purse: &mut Purse,
+) -> Result<Framed, ClusterError> {
     let count = measurement::count(data, purse.take_share(purse.shares().count)?)?;
     purse.record(count.lines());
     let population_sigma = count.lines().iter().map(|line| line.sigma).fold(0.0, f64::max);
     let population = (*count.value() as f64).max(10.0);
     if lattice.dim() <= Shares::GRID_DIM {
         return Ok(Framed {
-            ball: lattice.whole(),
+            ball: whole.clone(),
             lattice: lattice.clone(),
             population,
             population_sigma,
             mean_square: None,
         });
     }
-    let centre = centre(data, lattice, population, purse)?;
-    let (radius, mean_square) = radius(data, lattice, &centre, population, purse)?;
+    let centre = centre(data, lattice, whole, population, purse)?;
+    let (radius, mean_square) = radius(data, whole, &centre, population, purse)?;
     let ball = Ball::new(centre, radius)?;
     let mean_square = Some(mean_square);
     Ok(Framed { ball, lattice: lattice.clone(), population, population_sigma, mean_square })
@@ -48,10 +54,11 @@ pub(crate) fn measure(data: &impl Aggregates, lattice: &Lattice, purse: &mut Pur
 fn centre(
     data: &impl Aggregates,
     lattice: &Lattice,
+    whole: &Ball,
     population: f64,
     purse: &mut Purse,
 ) -> Result<Vec<i32>, ClusterError> {
-    let sum = measurement::sum(data, &lattice.whole(), purse.take_share(purse.shares().mean)?)?;
+    let sum = measurement::sum(data, whole, purse.take_share(purse.shares().mean)?)?;
     purse.record(sum.lines());
     let sigma = sum.lines().iter().map(|line| line.sigma).fold(0.0, f64::max) / population;
     let mean: Array1<f64> = sum.value().iter().map(|&v| v as f64 / population).collect();
@@ -63,17 +70,16 @@ fn centre(
 /// The radius that holds about [`HELD`] of the units, and their mean squared distance from the centre.
 fn radius(
     data: &impl Aggregates,
-    lattice: &Lattice,
+    whole: &Ball,
     centre: &[i32],
     population: f64,
     purse: &mut Purse,
 ) -> Result<(u32, f64), ClusterError> {
-    let whole = lattice.whole();
-    let farthest = 2 * lattice.radius();
+    let farthest = 2 * whole.radius();
     let edges: Vec<u32> = (1..=BINS).map(|bin| (farthest * bin).div_ceil(BINS)).collect();
-    let point = Points::new(lattice.dim(), centre.to_vec())?;
+    let point = Points::new(centre.len(), centre.to_vec())?;
     let permit = purse.take_share(purse.shares().radius)?;
-    let histogram = measurement::distance_histogram(data, &whole, &point, &edges, permit)?;
+    let histogram = measurement::distance_histogram(data, whole, &point, &edges, permit)?;
     purse.record(histogram.lines());
     let sigma = histogram.lines().iter().map(|line| line.sigma).fold(0.0, f64::max);
     let counts: Vec<f64> = histogram.value().iter().map(|&v| v as f64).collect();
@@ -82,7 +88,7 @@ fn radius(
         running += count;
         (running >= HELD * population).then_some(edge)
     });
-    let radius = radius.unwrap_or(lattice.radius());
+    let radius = radius.unwrap_or(whole.radius());
     let bulk = super::scale::trim(&counts, sigma);
     let mass: f64 = bulk.iter().sum();
     let squares = bulk.iter().zip(middles(&edges)).map(|(count, m)| count * m.min(f64::from(radius)).powi(2));

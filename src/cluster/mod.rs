@@ -78,6 +78,17 @@ pub struct DpKMeansParams(DpKMeansValidParams);
 pub struct DpKMeansValidParams {
     clusters: usize,
     lattice: Lattice,
+    whole: Ball,
+}
+
+impl DpKMeansParams {
+    /// The same for rows that lie in a ball which is public like the lattice's bounds: what is measured first has
+    /// less noise. There a row outside of it is clipped to it. A ball of another dimension is an error of the fit.
+    #[must_use]
+    pub fn within(mut self, ball: Ball) -> Self {
+        self.0.whole = ball;
+        self
+    }
 }
 
 impl ParamGuard for DpKMeansParams {
@@ -110,7 +121,8 @@ impl DpKMeans {
     /// Parameters for `clusters` clusters of rows on `lattice`.
     #[must_use]
     pub fn params(clusters: usize, lattice: Lattice) -> DpKMeansParams {
-        DpKMeansParams(DpKMeansValidParams { clusters, lattice })
+        let whole = lattice.whole();
+        DpKMeansParams(DpKMeansValidParams { clusters, lattice, whole })
     }
 
     /// The frame in which the centres are nearest to rows.
@@ -184,7 +196,7 @@ impl<'a, A: Aggregates> FitWith<'a, PrivateRecords<A>, (), ClusterError> for DpK
     ) -> Result<DpKMeans, ClusterError> {
         let data = &dataset.records.0;
         let mut purse = Purse::new(permit, Shares::for_dim(self.lattice.dim()));
-        let framed = frame::measure(data, &self.lattice, &mut purse)?;
+        let framed = frame::measure(data, &self.lattice, &self.whole, &mut purse)?;
         let subspace = subspace::measure(data, &framed, self.clusters, &mut purse)?;
         let start = sites::measure(data, &framed, &subspace, self.clusters, &mut purse)?;
         let scale = scale::measure(data, &framed, &start, &mut purse)?;

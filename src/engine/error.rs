@@ -10,6 +10,7 @@ use super::Stray;
 use crate::cluster::ClusterError;
 use crate::gate::GateError;
 use crate::release::{PublishError, ReadError};
+use crate::source::npy::NpyError;
 use crate::source::{ExitClass, RawError};
 use crate::spec::SpecError;
 
@@ -22,6 +23,9 @@ pub enum EngineError {
     /// A file of the raw side, or of promotions, cannot be used.
     #[error(transparent)]
     Raw(#[from] RawError),
+    /// An array cannot be used.
+    #[error(transparent)]
+    Array(#[from] NpyError),
     /// The ledger refused or could not be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -187,6 +191,7 @@ impl EngineError {
         match self {
             Self::Spec(error) => error.code(),
             Self::Raw(error) => error.code(),
+            Self::Array(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Loss(_) => "spec.budget",
             Self::Measurement(_) => "measurement.failed",
@@ -222,9 +227,11 @@ impl EngineError {
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
             Self::Gate(_) => Exit::BelowFloor,
-            Self::NobodyInWindow { .. } | Self::Refused { .. } | Self::Read(_) | Self::StoredRelease { .. } => {
-                Exit::BadData
-            }
+            Self::NobodyInWindow { .. }
+            | Self::Refused { .. }
+            | Self::Array(_)
+            | Self::Read(_)
+            | Self::StoredRelease { .. } => Exit::BadData,
             // A retry of the same command would not find the target free.
             Self::Unrecorded { cause, .. } if cause.code() == "ledger.busy" => Exit::CannotWrite,
             Self::Unrecorded { cause, .. } => ledger_exit(cause),

@@ -30,6 +30,26 @@ pub struct Forecast {
     pub segments_carried: u64,
 }
 
+impl Forecast {
+    /// What to change, one sentence each; empty when there is nothing to say. From public numbers alone.
+    #[must_use]
+    pub fn advice(&self, segments: usize) -> Vec<String> {
+        let carried = self.segments_carried;
+        let asked = u64::try_from(segments).unwrap_or(u64::MAX);
+        let more = "a larger privacy.epsilon, more customers (a longer window) or a lower segments.floor";
+        match carried {
+            0 => vec![format!(
+                "this budget carries no segment: a run would very likely spend it and release nothing; it takes {more}"
+            )],
+            _ if carried < asked => vec![format!(
+                "this budget carries {carried} segments and {asked} are asked for: those that fall below the floor will be \
+                 merged into others; set segments.number to {carried} or less, or take {more}"
+            )],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// Half-ranges per root of the number of features within which a unit usually lies of its centroid.
 const TYPICAL_SPREAD: f64 = 0.3;
 
@@ -61,4 +81,24 @@ pub fn forecast(spec: &Spec, customers: u64) -> Result<Forecast, LossError> {
         incidence_half_width: Z95 * incidence,
         segments_carried: (customers as f64 / (threshold + Z95 * size)).floor() as u64,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec;
+
+    #[test]
+    fn a_plan_advises_how_many_segments_the_budget_carries() {
+        let spec = spec::parse(crate::simulate::DEMO_SPEC).unwrap();
+        let asked = spec.segments.number;
+        let at = |customers| forecast(&spec, customers).unwrap();
+        assert!(at(4_000).advice(asked).is_empty());
+        let few = at(600);
+        assert!((1..asked as u64).contains(&few.segments_carried), "{}", few.segments_carried);
+        let advice = few.advice(asked).join("\n");
+        assert!(advice.contains(&format!("set segments.number to {} or less", few.segments_carried)), "{advice}");
+        assert!(few.advice(few.segments_carried as usize).is_empty());
+        assert!(at(10).advice(1)[0].contains("carries no segment"));
+    }
 }

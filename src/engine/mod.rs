@@ -1,5 +1,6 @@
 //! The engine: the only caller of all stages, from a checked spec to a published release.
 
+mod array;
 mod assemble;
 mod budget;
 mod draw;
@@ -22,6 +23,7 @@ use crate::promotion::catalogue;
 use crate::release::{PublishError, Release, Staging, canonical};
 use crate::spec::Spec;
 
+pub use array::{ArrayCentres, ArrayJob, ArrayNoise, cluster_array};
 pub use assemble::even_odds;
 pub use budget::{Costs, year_cap};
 pub(crate) use draw::{Drawn, measure};

@@ -4,6 +4,7 @@
 
 mod account;
 mod aggregate;
+mod array;
 mod check;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use crate::contract::catalogue::Catalogue;
 use crate::contract::{Classes, Mapping, RULES};
 use crate::source::{RawError, Shape};
 use crate::spec::{FeatureKind, Origin, Scale, Spec};
+pub use array::{ArrayBounds, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
 
 /// What [`bounded`] is doing, for a progress display. Says nothing of the data.

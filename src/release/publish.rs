@@ -10,6 +10,7 @@
 
 pub(crate) mod lock;
 mod place;
+mod single;
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -19,9 +20,11 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use tactful_kernel::ledger::Reservation;
 
 use self::lock::Lock;
 use self::place::Place;
+pub use self::single::SingleFile;
 use super::json::{WriteError, canonical, to_json};
 use super::manifest::{Contents, FileName, Manifest};
 use super::model::Release;
@@ -92,6 +95,12 @@ pub enum PublishError {
         /// The target.
         target: String,
     },
+    /// Its noise was simulated.
+    #[error("{target}: the noise of this release was simulated: it protects nobody, and is not published")]
+    Simulated {
+        /// The target.
+        target: String,
+    },
     /// The release cannot be written down.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -120,6 +129,7 @@ impl PublishError {
             Self::ReadOnly { .. } => "output.read-only",
             Self::Incomplete { .. } => "output.incomplete",
             Self::NotDurable { .. } => "output.not-durable",
+            Self::Simulated { .. } => "output.simulated",
             Self::Write(error) => error.code(),
             Self::Io { .. } => "output.io",
         }
@@ -185,6 +195,14 @@ pub fn copy(target: &Path, contents: &Contents) -> Result<(), PublishError> {
     staging.publish()
 }
 
+/// A name for the hidden sibling of a target that no other run has.
+fn hidden_name(place: &Place) -> String {
+    let mut hidden = place.staging_prefix();
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let _ = write!(hidden, "{}-{:016x}", std::process::id(), nanos & u128::from(u64::MAX));
+    hidden
+}
+
 /// A release on its way. Dropped without [`Staging::publish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Staging {
@@ -215,10 +233,7 @@ impl Staging {
         if lock.is_held() {
             place.remove_stale();
         }
-        let mut hidden = place.staging_prefix();
-        let nanos =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let _ = write!(hidden, "{}-{:016x}", std::process::id(), nanos & u128::from(u64::MAX));
+        let hidden = hidden_name(&place);
         rustix::fs::mkdirat(&place.parent, &hidden, Mode::RWXU).map_err(|errno| place.error(errno))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match rustix::fs::openat(&place.parent, &hidden, flags, Mode::empty()) {
@@ -260,8 +275,11 @@ impl Staging {
     /// Writes all files of `release`, from its canonical form, and the manifest.
     ///
     /// # Errors
-    /// [`PublishError`].
+    /// [`PublishError`]; [`PublishError::Simulated`] for one without a ledger.
     pub fn fill(&mut self, release: &Release) -> Result<Manifest, PublishError> {
+        if release.privacy.ledger == Reservation::SIMULATED {
+            return Err(PublishError::Simulated { target: self.place.shown.clone() });
+        }
         let release = canonical(release)?;
         let mut manifest = Manifest::new(&release);
         for (name, bytes) in [

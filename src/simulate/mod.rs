@@ -19,7 +19,8 @@
 //! Amounts are whole hundredths, so that the last bit of a machine's logarithm does not show. The
 //! draws are those of the pinned `rand` and `rand_distr`; other versions may draw another shop.
 //!
-//! This randomness is not private noise, and nothing here may be used as such.
+//! This randomness is not private noise, and nothing here may be used as such. [`seeded_permit`] gives what stands in for
+//! noise in experiments on public or simulated rows; it is marked, and no ledger or release takes it.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -32,6 +33,7 @@ mod catalogue;
 mod files;
 mod habits;
 mod lines;
+mod noise;
 mod planted;
 mod recovery;
 
@@ -42,6 +44,7 @@ use chrono::NaiveDate;
 pub use catalogue::{PROMOTIONS, Product, Promotion};
 pub use files::{FILES, Name};
 pub use lines::{Chunks, Transactions};
+pub use noise::seeded_permit;
 pub use recovery::{Found, Recovery, recovery};
 
 /// The spec of the demo, for the files that [`Shop::write`] writes for [`Shop::default`].

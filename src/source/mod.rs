@@ -10,6 +10,7 @@ mod csv;
 pub mod error;
 pub(crate) mod guard;
 mod head;
+pub mod npy;
 mod parquet;
 
 use std::path::{Path, PathBuf};

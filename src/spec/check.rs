@@ -58,10 +58,14 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
 }
 
 fn population(name: String, report: &mut Report<'_>) -> Option<String> {
+    report.must(is_population(&name), "population", || Rule::Population).then_some(name)
+}
+
+/// Whether this can name a population, and with it a file.
+#[must_use]
+pub fn is_population(name: &str) -> bool {
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let fits =
-        (3..=64).contains(&name.len()) && name.starts_with(letter) && name.chars().all(|c| letter(c) || c == '-');
-    report.must(fits, "population", || Rule::Population).then_some(name)
+    (3..=64).contains(&name.len()) && name.starts_with(letter) && name.chars().all(|c| letter(c) || c == '-')
 }
 
 /// A name of 1 to 120 printable characters, without outer blanks.

@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
+pub use check::is_population;
 pub use checked::*;
 pub use init::scaffold;
 pub(crate) use pattern::normal;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::loss::{Loss, Rho};
+use crate::noise::Source;
 
 /// Why a permit cannot be divided as asked. The permit given by value is gone all the same: what was
 /// reserved is never refunded.
@@ -57,10 +58,22 @@ pub struct Reservation {
     pub head: String,
 }
 
+impl Reservation {
+    /// What stands in the place of a ledger's id and of a hash where noise was simulated. No ledger has this id:
+    /// one is 32 hexadecimal digits.
+    pub const SIMULATED: &'static str = "simulated";
+
+    /// Whether the noise under it was simulated: no ledger knows it, and it pays for nothing.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.ledger_id == Self::SIMULATED
+    }
+}
+
 /// The right to spend a privacy loss once.
 ///
 /// A permit comes only from [`Ledger::reserve`](super::Ledger::reserve), after the reservation is on
-/// disk. It is consumed by value, may be split, and is never refunded: a permit that is dropped, or
+/// disk, but for [`Permit::simulated`], which pays for nothing that is ever released. It is consumed by value, may be split, and is never refunded: a permit that is dropped, or
 /// lost in a crash, stays spent. It says nothing about a customer.
 ///
 /// ```
@@ -116,12 +129,28 @@ pub struct Permit {
     delta_atto: u64,
     /// Shared by all parts of one reservation, so that every line of its bill has its own number.
     lines: Arc<AtomicU32>,
+    noise: Source,
 }
 
 impl Permit {
     /// Only for the ledger, and only after the commit.
     pub(super) fn on_record(reservation: Reservation, loss: Loss) -> Self {
-        Self { reservation, rho_nano: loss.rho.nano(), delta_atto: loss.delta_atto, lines: Arc::default() }
+        Self::with(reservation, loss, Source::System)
+    }
+
+    /// A permit **for public or simulated rows alone**, whose noise is the caller's: `draw` is given a standard
+    /// deviation and gives a number. Nothing that it measures is protected, whatever the loss says.
+    ///
+    /// All of it is marked: its reservation is [`Reservation::SIMULATED`], which no ledger confirms and no release
+    /// carries (`kernel/proofs/simulated.md`). It cannot be used together with a permit of a ledger.
+    pub fn simulated(loss: Loss, draw: Box<dyn FnMut(f64) -> i64 + Send>) -> Self {
+        let mark = Reservation::SIMULATED.to_owned();
+        let reservation = Reservation { ledger_id: mark.clone(), seq: 0, head: mark };
+        Self::with(reservation, loss, Source::simulated(draw))
+    }
+
+    fn with(reservation: Reservation, loss: Loss, noise: Source) -> Self {
+        Self { reservation, rho_nano: loss.rho.nano(), delta_atto: loss.delta_atto, lines: Arc::default(), noise }
     }
 
     /// Divides the permit: the first part has exactly `rho` and no δ, the second has the rest, whose ρ
@@ -153,7 +182,8 @@ impl Permit {
         self.delta_atto = left.checked_sub(asked).ok_or(PermitError::Delta { asked, left })?;
         self.rho_nano = rho_left;
         let reservation = self.reservation.clone();
-        Ok(Permit { reservation, rho_nano: rho.nano(), delta_atto, lines: Arc::clone(&self.lines) })
+        let (lines, noise) = (Arc::clone(&self.lines), self.noise.clone());
+        Ok(Permit { reservation, rho_nano: rho.nano(), delta_atto, lines, noise })
     }
 
     /// The reservation that pays.
@@ -174,12 +204,11 @@ impl Permit {
         self.delta_atto
     }
 
-    /// Spends all of it on one measurement: the reservation, the number of the line on its bill (from 0)
-    /// and the nano-ρ to spend. A δ that was not taken before is lost. With zero nano-ρ the measurement
-    /// must refuse.
-    pub(crate) fn spend(self) -> (Reservation, u32, u64) {
+    /// Spends all of it on one measurement: the reservation, the number of the line on its bill (from 0) and the
+    /// source of its noise. A δ that was not taken before is lost. With zero nano-ρ the measurement must refuse.
+    pub(crate) fn spend(self) -> (Reservation, u32, Source) {
         let line = self.lines.fetch_add(1, Ordering::Relaxed);
-        (self.reservation, line, self.rho_nano)
+        (self.reservation, line, self.noise)
     }
 
     /// Takes a δ for the threshold of the k floor.
@@ -236,8 +265,7 @@ mod tests {
     fn every_line_of_a_reservation_has_its_own_number() {
         let (first, rest) = permit(10, 0).split(Rho::from_nano(4).unwrap()).unwrap();
         let (second, third) = rest.split(Rho::from_nano(1).unwrap()).unwrap();
-        let mut lines = [first.spend(), second.spend(), third.spend()].map(|(_, line, rho)| (line, rho));
-        lines.sort_unstable();
-        assert_eq!(lines, [(0, 4), (1, 1), (2, 5)]);
+        let parts = [third, first, second].map(|part| (part.rho_nano(), part.spend().1));
+        assert_eq!(parts, [(5, 0), (4, 1), (1, 2)]);
     }
 }

@@ -49,14 +49,14 @@ pub fn sizes_above_floor(
     permit.take_delta(delta.atto()).map_err(|_| MeasurementError::Permit)?;
     let sigma = Sigma::affordable(1, permit.rho_nano())?;
     let threshold = floor.checked_add(noise::tail(sigma, delta.value())).ok_or(MeasurementError::Range)?;
-    let (reservation, line, _) = permit.spend();
+    let (reservation, line, source) = permit.spend();
     let votes = data.votes(frame, points).open();
     let mut exact = vec![0_i64; segments];
     for (&segment, units) in segment_of.iter().zip(votes) {
         exact[segment] += units;
     }
     // Noise is drawn for every segment, passed or not, so that the number of draws tells nothing.
-    let noisy = noise::add(&exact, sigma)?;
+    let noisy = source.add(&exact, sigma)?;
     let sizes = exact
         .iter()
         .zip(noisy)

@@ -3,7 +3,7 @@
 use super::{Aggregates, MeasurementError, check_payer, check_points, gaussian, receipt};
 use crate::lattice::{Ball, Points};
 use crate::ledger::Permit;
-use crate::noise::{self, Sigma};
+use crate::noise::Sigma;
 use crate::noised::Noised;
 
 /// Noisy sizes and signed incidence.
@@ -45,13 +45,13 @@ pub fn incidence(
     let square = data.groups() as u128;
     let count_sigma = Sigma::affordable(1, for_counts.rho_nano())?;
     let signed_sigma = Sigma::affordable(square.max(1), for_incidence.rho_nano())?;
-    let (reservation, signed_line, _) = for_incidence.spend();
-    let (_, counts_line, _) = for_counts.spend();
+    let (reservation, signed_line, signed_noise) = for_incidence.spend();
+    let (_, counts_line, counts_noise) = for_counts.spend();
     let exact = data.incidence(frame, points, segment_of, segments).open();
     let noised = Incidence {
-        counts: noise::add(&exact.counts, count_sigma)?,
+        counts: counts_noise.add(&exact.counts, count_sigma)?,
         count_sigma: count_sigma.value(),
-        signed: noise::add(&exact.signed, signed_sigma)?,
+        signed: signed_noise.add(&exact.signed, signed_sigma)?,
         signed_sigma: signed_sigma.value(),
     };
     let mut lines = Vec::with_capacity(2);

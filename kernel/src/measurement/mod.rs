@@ -60,8 +60,8 @@ fn gaussian(
     permit: Permit,
 ) -> Result<Noised<Vec<i64>>, MeasurementError> {
     let sigma = Sigma::affordable(square, permit.rho_nano())?;
-    let (reservation, line, _) = permit.spend();
-    let noised = noise::add(&exact.open(), sigma)?;
+    let (reservation, line, noise) = permit.spend();
+    let noised = noise.add(&exact.open(), sigma)?;
     Ok(Noised::mint(noised, reservation, vec![receipt(line, what, square, sigma)]))
 }
 

@@ -3,7 +3,7 @@
 use super::{Aggregates, MeasurementError, check_frame, gaussian, receipt};
 use crate::lattice::Ball;
 use crate::ledger::Permit;
-use crate::noise::{self, Sigma};
+use crate::noise::Sigma;
 use crate::noised::Noised;
 #[cfg(feature = "planted-bugs")]
 use crate::plant::{Bug, planted};
@@ -57,15 +57,15 @@ pub fn second_moment(
     let square = u128::from(frame.radius()).pow(4);
     let sigma = Sigma::affordable(square, permit.rho_nano())?;
     let dim = data.dim();
-    let (reservation, line, _) = permit.spend();
+    let (reservation, line, noise) = permit.spend();
     let exact = data.second_moment(frame).open();
     let starts = diagonal(dim);
     let (mut diagonal, mut rest) = (Vec::with_capacity(dim), Vec::with_capacity(exact.len()));
     for (index, &entry) in exact.iter().enumerate() {
         if starts.binary_search(&index).is_ok() { diagonal.push(entry) } else { rest.push(entry) }
     }
-    let mut diagonal = noise::add(&diagonal, sigma)?.into_iter();
-    let mut rest = noise::add(&rest, sigma.over_root_two())?.into_iter();
+    let mut diagonal = noise.add(&diagonal, sigma)?.into_iter();
+    let mut rest = noise.add(&rest, sigma.over_root_two())?.into_iter();
     let noised = (0..exact.len())
         .filter_map(|index| if starts.binary_search(&index).is_ok() { diagonal.next() } else { rest.next() })
         .collect();

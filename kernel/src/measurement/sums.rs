@@ -3,7 +3,7 @@
 use super::{Aggregates, MeasurementError, check_payer, check_points, receipt};
 use crate::lattice::{Ball, Directions, Points};
 use crate::ledger::Permit;
-use crate::noise::{self, Sigma};
+use crate::noise::Sigma;
 use crate::noised::Noised;
 #[cfg(feature = "planted-bugs")]
 use crate::plant::{Bug, planted};
@@ -54,12 +54,12 @@ pub fn clipped_sums(
         .iter()
         .map(|&radius| Sigma::affordable(u128::from(radius).pow(2), budget))
         .collect::<Result<Vec<_>, _>>()?;
-    let (reservation, sums_line, _) = for_sums.spend();
-    let (_, counts_line, _) = for_counts.spend();
+    let (reservation, sums_line, sums_noise) = for_sums.spend();
+    let (_, counts_line, counts_noise) = for_counts.spend();
     let exact = data.clipped_sums(frame, centres, radii, directions).open();
-    let counts = noise::add(&exact.counts, count_sigma)?;
+    let counts = counts_noise.add(&exact.counts, count_sigma)?;
     #[cfg_attr(not(feature = "planted-bugs"), expect(unused_mut, reason = "a bug changes them"))]
-    let mut sums = noise::add_rows(&exact.sums, width, &sigmas)?;
+    let mut sums = sums_noise.add_rows(&exact.sums, width, &sigmas)?;
     #[cfg(feature = "planted-bugs")]
     if planted(Bug::EmptyClusterSkipped) {
         for (cluster, _) in exact.counts.iter().enumerate().filter(|(_, count)| **count == 0) {

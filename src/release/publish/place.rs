@@ -120,8 +120,10 @@ impl Place {
         }
     }
 
-    /// Removes a hidden sibling and the files in it; a folder in it, which we never make, stays.
+    /// Removes a hidden sibling, a file or a folder and the files in it; a folder in it, which we never make, stays.
     pub fn remove(&self, hidden: &str) {
+        // A folder refuses this.
+        let _ = rustix::fs::unlinkat(&self.parent, hidden, AtFlags::empty());
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         if let Ok(dir) = rustix::fs::openat(&self.parent, hidden, flags, Mode::empty())
             && let Ok(entries) = Dir::read_from(&dir)

@@ -35,6 +35,35 @@ fn a_release_is_whole_or_absent() {
 }
 
 #[test]
+fn a_release_of_simulated_noise_is_not_published() {
+    let (folder, target) = folder();
+    let mut simulated = fixture::release();
+    simulated.privacy.ledger = "simulated".into();
+    assert_eq!(release(&target, &simulated).unwrap_err().code(), "output.simulated");
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_single_file_is_whole_or_absent_and_replaces_nothing() {
+    let (folder, target) = folder();
+    let held = SingleFile::begin(&target).unwrap();
+    assert_eq!(SingleFile::begin(&target).unwrap_err().code(), "output.busy");
+    // What a killed run left is cleared by the next for the same target, and by one for another.
+    drop(held);
+    for next in ["out", "other"] {
+        fs::write(folder.path().join(".out.staging-1-0123456789abcdef"), b"half").unwrap();
+        fs::write(folder.path().join(".out.staging.lock"), b"").unwrap();
+        drop(SingleFile::begin(&folder.path().join(next)).unwrap());
+        assert!(names(folder.path()).is_empty(), "{:?}", names(folder.path()));
+    }
+    SingleFile::begin(&target).unwrap().publish(b"whole").unwrap();
+    assert_eq!(names(folder.path()), ["out"]);
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(SingleFile::begin(&target).unwrap_err().code(), "output.exists");
+    assert_eq!(fs::read(&target).unwrap(), b"whole");
+}
+
+#[test]
 fn a_dropped_staging_leaves_nothing() {
     let (folder, target) = folder();
     let mut staging = Staging::begin(&target).unwrap();

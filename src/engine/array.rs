@@ -1,0 +1,234 @@
+//! Private k-means of an array: centres alone, without segments, floor or promotions.
+
+mod apart;
+
+use std::path::PathBuf;
+
+use linfa::ParamGuard;
+use linfa::dataset::DatasetBase;
+use linfa::traits::FitWith;
+use ndarray::Array2;
+use serde::Serialize;
+use tactful_kernel::ledger::{Confirmation, Opening, Request, Reservation};
+use tactful_kernel::{Delta, Epsilon, InMemory, Lattice, Ledger, Loss, Permit, accountant};
+
+use super::{EngineError, sha256, year_cap};
+use crate::cluster::{ClusterError, DpKMeans, PrivateRecords};
+use crate::feature::{self, ArrayBounds};
+use crate::release::publish::SingleFile;
+use crate::simulate::seeded_permit;
+use crate::source::npy::{Npy, npy};
+use crate::spec::Privacy;
+use apart::Apart;
+
+/// What to cluster, and who pays.
+#[derive(Debug, Clone)]
+pub struct ArrayJob {
+    /// A `.npy` file of n × d float32 or float64, one row a unit.
+    pub file: PathBuf,
+    /// How many centres to look for, at most.
+    pub clusters: usize,
+    /// Public bounds of the rows.
+    pub bounds: ArrayBounds,
+    /// ε of the centres.
+    pub epsilon: Epsilon,
+    /// δ of the centres.
+    pub delta: Delta,
+    /// Where the noise comes from.
+    pub noise: ArrayNoise,
+    /// Where the centres go; must not exist.
+    pub out: PathBuf,
+}
+
+/// Where the noise for an array comes from.
+#[derive(Debug, Clone)]
+pub enum ArrayNoise {
+    /// From a seed, for rows that are public or simulated: it protects nobody.
+    Simulated {
+        /// The seed.
+        seed: u64,
+    },
+    /// Real noise, paid for by a ledger.
+    Ledger {
+        /// Its file.
+        ledger: PathBuf,
+        /// Its population.
+        population: String,
+        /// ε that the population may spend in a year.
+        epsilon_per_year: Epsilon,
+        /// δ that the population may spend in a year.
+        delta_per_year: Delta,
+    },
+}
+
+/// What came of it. Everything in it was noised, or is public.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ArrayCentres {
+    /// Whether the noise came from a seed: then nothing here is protected.
+    pub simulated: bool,
+    /// The seed, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// How many centres were asked for.
+    pub asked: usize,
+    /// How many are returned: fewer when this budget could not tell all of them apart.
+    pub returned: usize,
+    /// Returned × columns, in the array's units.
+    pub centres: Vec<Vec<f64>>,
+    /// Standard deviation of each coordinate through noise, in the array's units.
+    pub sigma: Vec<Vec<f64>>,
+    /// Noisy number of rows nearest to each centre.
+    pub counts: Vec<f64>,
+    /// Noisy number of rows.
+    pub rows: f64,
+    /// Its standard deviation.
+    pub rows_sigma: f64,
+    /// Predicted relative increase of the k-means cost through noise; near 1 and above, nothing can be told apart.
+    pub predicted_inflation: f64,
+    /// Rounds of refinement.
+    pub rounds: usize,
+    /// ε asked for.
+    pub epsilon: f64,
+    /// δ asked for.
+    pub delta: f64,
+    /// ρ spent, in nano-ρ.
+    pub rho_nano: u64,
+    /// The reservation that paid; marked as simulated if nobody did.
+    pub reservation: Reservation,
+    /// SHA-256 of the file of centres.
+    pub sha256: String,
+    /// Whether the ledger knows which file the reservation paid for.
+    pub recorded: bool,
+}
+
+/// Clusters an array and writes the centres.
+///
+/// Order as in a run: what can fail without the rows first, the reservation on disk before anything is computed from
+/// them, nothing refunded afterwards.
+///
+/// # Errors
+/// [`EngineError`]; none leaves a part of a file.
+pub fn cluster_array(job: &ArrayJob) -> Result<ArrayCentres, EngineError> {
+    let target = SingleFile::begin(&job.out)?;
+    let array = Npy::open(&job.file)?;
+    let (lattice, whole) = job.bounds.lattice(array.columns()).map_err(ClusterError::from)?;
+    let params = DpKMeans::params(job.clusters, lattice.clone()).within(whole).check()?;
+    let rho = accountant::rho(job.epsilon, job.delta, 0)?;
+    let mut payer = Payer::open(job, Loss { rho, delta_atto: 0 }, array.columns())?;
+    let rows = feature::array(array, job.bounds, lattice.clone())?;
+    let permit = payer.pay()?;
+    let (reservation, rho_nano) = (permit.reservation(), permit.rho_nano());
+    let dataset = DatasetBase::new(PrivateRecords(InMemory::new(rows)), ());
+    let model = params.fit_with(permit, &dataset)?;
+    drop(dataset);
+    let apart = Apart::of(&model, rho_nano);
+    let (centres, sigma) = in_units(&apart, &lattice, job.bounds);
+    let simulated = reservation.is_simulated();
+    let bytes = npy(&centres, simulated.then_some(MARK));
+    target.publish(&bytes)?;
+    let sha256 = sha256(&bytes);
+    let (rows, rows_sigma) = model.population();
+    Ok(ArrayCentres {
+        simulated,
+        seed: match job.noise {
+            ArrayNoise::Simulated { seed } => Some(seed),
+            ArrayNoise::Ledger { .. } => None,
+        },
+        asked: job.clusters,
+        returned: centres.nrows(),
+        centres: centres.outer_iter().map(|row| row.to_vec()).collect(),
+        sigma: sigma.outer_iter().map(|row| row.to_vec()).collect(),
+        counts: apart.counts,
+        rows,
+        rows_sigma,
+        predicted_inflation: model.predicted_inflation(),
+        rounds: model.rounds(),
+        epsilon: job.epsilon.value(),
+        delta: job.delta.value(),
+        rho_nano,
+        recorded: payer.record(job, &reservation, &sha256),
+        reservation,
+        sha256,
+    })
+}
+
+/// What stands in the header of a file of centres whose noise was simulated.
+pub const MARK: &str = "simulated noise: protects nobody";
+
+/// Who pays for an array's permit.
+enum Payer {
+    Nobody { loss: Loss, seed: u64 },
+    Ledger { ledger: Box<Ledger>, request: Request },
+}
+
+impl Payer {
+    fn open(job: &ArrayJob, loss: Loss, columns: usize) -> Result<Self, EngineError> {
+        let (ledger, population, epsilon_per_year, delta_per_year) = match &job.noise {
+            ArrayNoise::Simulated { seed } => return Ok(Self::Nobody { loss, seed: *seed }),
+            ArrayNoise::Ledger { ledger, population, epsilon_per_year, delta_per_year } => {
+                (ledger, population.clone(), *epsilon_per_year, *delta_per_year)
+            }
+        };
+        let privacy = Privacy { epsilon: job.epsilon, delta: job.delta, epsilon_per_year, delta_per_year };
+        let (cap, claim) = year_cap(&privacy)?;
+        // A year sets a part of its δ aside. One that is to hold a single release must hold it.
+        let loss = Loss { rho: loss.rho.min(cap.rho), ..loss };
+        let ledger = Ledger::open(ledger, &Opening { population, cap, claim })?;
+        ledger.would_fit(loss)?;
+        let (lower, upper) = job.bounds.ends();
+        let radius = matches!(job.bounds, ArrayBounds::Radius(_));
+        let parameters = serde_json::json!({
+            "verb": "cluster", "k": job.clusters, "columns": columns, "lower": lower, "upper": upper, "radius": radius,
+            "epsilon": job.epsilon, "delta": job.delta,
+        });
+        let request = Request {
+            loss,
+            spec_sha256: sha256(parameters.to_string().as_bytes()),
+            purpose: format!("{} centres of an array", job.clusters),
+            request_id: None,
+        };
+        Ok(Self::Ledger { ledger: Box::new(ledger), request })
+    }
+
+    fn pay(&mut self) -> Result<Permit, EngineError> {
+        match self {
+            Self::Nobody { loss, seed } => Ok(seeded_permit(*loss, *seed)),
+            Self::Ledger { ledger, request } => Ok(ledger.reserve(request)?),
+        }
+    }
+
+    /// Tells the ledger which file it paid for. The file is there and paid for whether this succeeds or not.
+    fn record(&mut self, job: &ArrayJob, reservation: &Reservation, sha256: &str) -> bool {
+        let Self::Ledger { ledger, .. } = self else { return false };
+        // What the next run of the same population remembers of its segments stays.
+        let Ok(model) = ledger.last_model() else { return false };
+        let path = std::path::absolute(&job.out).unwrap_or_else(|_| job.out.clone());
+        let confirmation = Confirmation {
+            manifest_sha256: sha256.to_owned(),
+            release_path: path.display().to_string(),
+            model: model.unwrap_or_default(),
+        };
+        ledger.confirm(reservation, &confirmation).is_ok()
+    }
+}
+
+/// From lattice steps to the array's units; centres stay within the bounds.
+fn in_units(apart: &Apart, lattice: &Lattice, bounds: ArrayBounds) -> (Array2<f64>, Array2<f64>) {
+    let (lower, upper) = bounds.ends();
+    let mut centres = apart.centres.clone();
+    for mut row in centres.outer_iter_mut() {
+        for (value, column) in row.iter_mut().zip(lattice.columns()) {
+            *value = column.value_at(*value);
+        }
+        let mut within = row.to_vec();
+        bounds.shorten(&mut within);
+        row.assign(&ndarray::Array1::from(within));
+    }
+    let mut sigma = apart.sigma.clone();
+    for mut row in sigma.outer_iter_mut() {
+        for (value, column) in row.iter_mut().zip(lattice.columns()) {
+            *value *= (upper - lower) / f64::from(2 * column.half_range());
+        }
+    }
+    (centres, sigma)
+}

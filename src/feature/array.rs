@@ -1,0 +1,116 @@
+//! From the rows of an array to the lattice: each row is one unit.
+
+use tactful_kernel::lattice::{Column, HALF_RANGE, LatticeError, Spread};
+use tactful_kernel::{Ball, BoundedFeatures, Lattice};
+
+use crate::source::npy::{Npy, NpyError};
+
+/// Public bounds of the rows of an array.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ArrayBounds {
+    /// A row is at most so long: every column within it, and the row's L2 norm too.
+    Radius(f64),
+    /// Every column lies between these.
+    Box {
+        /// The least.
+        lower: f64,
+        /// The most.
+        upper: f64,
+    },
+}
+
+impl ArrayBounds {
+    /// Least and most of every column.
+    #[must_use]
+    pub fn ends(self) -> (f64, f64) {
+        match self {
+            Self::Radius(radius) => (-radius, radius),
+            Self::Box { lower, upper } => (lower, upper),
+        }
+    }
+
+    /// The lattice of `columns` columns within these bounds, and a ball on it that holds every row.
+    ///
+    /// # Errors
+    /// [`LatticeError`] for bounds that are no numbers, empty or too far apart.
+    pub fn lattice(self, columns: usize) -> Result<(Lattice, Ball), LatticeError> {
+        let (lower, upper) = self.ends();
+        let lattice = Lattice::new(vec![Column::new(lower, upper, Spread::Linear, 1.0)?; columns])?;
+        let whole = lattice.whole();
+        let Self::Radius(_) = self else { return Ok((lattice, whole)) };
+        // Rounding moves each of `columns` coordinates by half a step at most.
+        let rounding = ((columns as f64).sqrt() / 2.0).ceil() as u32;
+        let radius = (HALF_RANGE.unsigned_abs() + rounding).min(whole.radius());
+        Ok((lattice, Ball::new(whole.centre().to_vec(), radius)?))
+    }
+
+    /// Shortens what is longer than the radius, if there is one. For values within [`Self::ends`].
+    pub fn shorten(self, row: &mut [f64]) {
+        let Self::Radius(radius) = self else { return };
+        let norm = row.iter().map(|v| (v / radius).powi(2)).sum::<f64>().sqrt();
+        if norm > 1.0 {
+            for value in row {
+                *value /= norm;
+            }
+        }
+    }
+}
+
+/// The rows of an array on the lattice of its bounds. NaN counts as the lower bound; what lies outside of the bounds
+/// is moved to them, and a row that is then longer than a radius is shortened to it.
+///
+/// # Errors
+/// [`NpyError`]; none depends on a value.
+pub fn array(npy: Npy, bounds: ArrayBounds, lattice: Lattice) -> Result<BoundedFeatures, NpyError> {
+    let (lower, upper) = bounds.ends();
+    let columns = npy.columns();
+    BoundedFeatures::build(lattice, 0, 0, npy.rows(), |values, rows| {
+        rows.reserve(values.len());
+        let mut bounded = Vec::with_capacity(columns);
+        values.each(|row| {
+            bounded.clear();
+            bounded.extend(row.iter().map(|v| if v.is_nan() { lower } else { v.clamp(lower, upper) }));
+            bounds.shorten(&mut bounded);
+            rows.push(&bounded, [], []);
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_radius_frames_rows_more_narrowly_than_the_box_around_it() {
+        let (lattice, ball) = ArrayBounds::Radius(3.0).lattice(64).unwrap();
+        assert_eq!((lattice.radius(), ball.radius()), (8 * 2048, 2048 + 4));
+        let (lattice, ball) = ArrayBounds::Box { lower: -3.0, upper: 3.0 }.lattice(64).unwrap();
+        assert_eq!(ball, lattice.whole());
+    }
+
+    #[test]
+    fn a_row_is_never_longer_than_the_radius_nor_than_its_ball() {
+        for columns in [1, 2, 3, 19, 127] {
+            for radius in [1e-300, 0.7, 8e307] {
+                let bounds = ArrayBounds::Radius(radius);
+                let (lattice, ball) = bounds.lattice(columns).unwrap();
+                let mut row = vec![radius; columns];
+                bounds.shorten(&mut row);
+                let norm = row.iter().map(|v| (v / radius).powi(2)).sum::<f64>().sqrt();
+                assert!((norm - 1.0).abs() < 1e-12, "{norm}");
+                let steps = lattice.columns().iter().zip(&row).map(|(c, &v)| i64::from(c.quantise(v)).pow(2));
+                assert!(steps.sum::<i64>() <= i64::from(ball.radius()).pow(2));
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_that_hold_nothing_make_no_lattice() {
+        let boxed = |lower, upper| ArrayBounds::Box { lower, upper };
+        let bad = [ArrayBounds::Radius(0.0), ArrayBounds::Radius(-1.0), ArrayBounds::Radius(f64::NAN)];
+        let too_wide = [ArrayBounds::Radius(f64::INFINITY), ArrayBounds::Radius(1e308), boxed(-1e308, 1e308)];
+        for bounds in bad.into_iter().chain(too_wide).chain([boxed(1.0, 1.0), boxed(2.0, 1.0), boxed(f64::NAN, 1.0)]) {
+            assert!(bounds.lattice(3).is_err(), "{bounds:?}");
+        }
+    }
+}
