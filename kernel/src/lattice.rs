@@ -358,15 +358,27 @@ pub(crate) fn clip(difference: &mut [i32], radius: u32) {
             }
             return;
         }
-        // The same quotients by one division. With f = ⌊2³² radius / norm⌋ + 1, which fits 32 bits as radius < norm,
-        // |v| f / 2³² exceeds |v| radius / norm by at most |v| / 2³² < 1 / norm, for |v| ≤ norm < 2¹⁶: too little to reach
-        // the next whole number.
-        let factor = (u64::from(radius) << 32) / u64::from(norm) + 1;
+        let factor = shrinking(norm, radius);
         for v in difference {
-            let quotient = ((u64::from(v.unsigned_abs()) * factor) >> 32) as i32;
-            *v = if *v < 0 { -quotient } else { quotient };
+            *v = shrink(*v, factor);
         }
     }
+}
+
+/// For a norm below 2¹⁶ and a smaller radius: what [`shrink`] needs to give `v · radius / norm`, truncated, without dividing again.
+///
+/// With f = ⌊2³² radius / norm⌋ + 1, which fits 32 bits, |v| f / 2³² exceeds |v| radius / norm by at most |v| / 2³² < 1 / norm,
+/// for |v| ≤ norm < 2¹⁶: too little to reach the next whole number.
+#[inline]
+pub(crate) fn shrinking(norm: u32, radius: u32) -> u32 {
+    ((u64::from(radius) << 32) / u64::from(norm) + 1) as u32
+}
+
+#[expect(clippy::inline_always, reason = "the loop around it is compiled for several instruction sets")]
+#[inline(always)]
+pub(crate) fn shrink(v: i32, factor: u32) -> i32 {
+    let quotient = ((u64::from(v.unsigned_abs()) * u64::from(factor)) >> 32) as i32;
+    if v < 0 { -quotient } else { quotient }
 }
 
 /// One bit row per privacy unit. Memory is cleared when it is dropped.

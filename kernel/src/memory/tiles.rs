@@ -17,7 +17,7 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, i16x32, i32x16};
 
-use crate::lattice::{Ball, Lattice, ceil_sqrt, clip};
+use crate::lattice::{Ball, Lattice, ceil_sqrt, shrink, shrinking};
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 16;
@@ -138,7 +138,6 @@ pub(super) trait Visit {
 struct Room<S: Simd> {
     tile: Vec<i16x32<S>>,
     rows: Vec<i16>,
-    row: Vec<i32>,
 }
 
 impl Tiles {
@@ -220,7 +219,7 @@ impl Tiles {
         let turned = self.dim.div_ceil(STEP) * STEP;
         let reads = (ROWS - 1) * self.dim + turned;
         let nothing: i16x32<S> = i32x16::splat(simd, 0).bitcast();
-        let mut room = Room { tile: vec![nothing; turned / 2], rows: Vec::new(), row: Vec::new() };
+        let mut room = Room { tile: vec![nothing; turned / 2], rows: Vec::new() };
         let mut last = Vec::new();
         for first in (0..units).step_by(ROWS) {
             let used = ROWS.min(units - first);
@@ -261,7 +260,7 @@ impl Tiles {
                 for (row, &distance) in distances.to_array().iter().enumerate() {
                     if distance > clip.radius_square {
                         let row = &mut room.rows[row * self.dim..(row + 1) * self.dim];
-                        pull(row, &clip.centre, clip.radius, &mut room.row);
+                        pull(row, &clip.centre, distance, clip.radius);
                     }
                 }
                 rows = &room.rows;
@@ -356,13 +355,17 @@ fn lengths<S: Simd>(simd: S, tile: &[i16x32<S>]) -> i32x16<S> {
     sum
 }
 
-/// Clips a row to a ball: what comes out lies between the row and the ball's centre, feature by feature.
-pub(super) fn pull(row: &mut [i16], centre: &[i16], radius: u32, room: &mut Vec<i32>) {
-    room.clear();
-    room.extend(row.iter().zip(centre).map(|(&v, &c)| i32::from(v) - i32::from(c)));
-    clip(room, radius);
-    for ((v, &difference), &c) in row.iter_mut().zip(room.iter()).zip(centre) {
-        *v = (difference + i32::from(c)) as i16;
+/// Clips a row to a ball that it lies outside of, at this squared distance from its centre: what comes out lies between the row
+/// and the centre, feature by feature. As [`crate::lattice::clip`], in one pass.
+#[inline(always)]
+pub(super) fn pull(row: &mut [i16], centre: &[i16], square: i32, radius: u32) {
+    #[cfg(feature = "planted-bugs")]
+    if crate::plant::planted(crate::plant::Bug::ClipMissing) {
+        return;
+    }
+    let factor = shrinking(ceil_sqrt(u64::from(square.unsigned_abs())), radius);
+    for (v, &c) in row.iter_mut().zip(centre) {
+        *v = (i32::from(c) + shrink(i32::from(*v) - i32::from(c), factor)) as i16;
     }
 }
 

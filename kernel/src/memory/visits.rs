@@ -205,7 +205,6 @@ pub(super) struct Sums<'a> {
     lying: Vec<i32>,
     stride: usize,
     clipped: Vec<i16>,
-    room: Vec<i32>,
 }
 
 impl<'a> Sums<'a> {
@@ -219,7 +218,6 @@ impl<'a> Sums<'a> {
             lying: vec![0; radii.len() * stride],
             stride,
             clipped: vec![0; stride],
-            room: Vec::new(),
         }
     }
 
@@ -249,7 +247,7 @@ impl Visit for Sums<'_> {
             if square > self.squares[nearest] {
                 self.clipped[..dim].copy_from_slice(&seen.rows[row * dim..(row + 1) * dim]);
                 let point = &self.tiles.points()[nearest];
-                pull(&mut self.clipped[..dim], point, self.radii[nearest], &mut self.room);
+                pull(&mut self.clipped[..dim], point, square, self.radii[nearest]);
                 add(simd, sums, &self.clipped);
             } else {
                 add(simd, sums, &seen.rows[row * dim..row * dim + self.stride]);
