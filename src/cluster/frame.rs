@@ -5,12 +5,16 @@ use tactful_kernel::lattice::Column;
 use tactful_kernel::measurement::{self, Aggregates};
 use tactful_kernel::{Ball, Lattice, Points};
 
-use super::{ClusterError, Purse, Shares};
+use super::{ClusterError, Purse, Shares, bells};
 
 /// Bins of the histogram of norms.
 const BINS: u32 = 48;
 /// Part of the units that the radius is to hold; the rest is clipped to it.
 const HELD: f64 = 0.95;
+/// The mean is measured again when its squared error is more than this part of the squared radius.
+const MISSED: f64 = 0.1;
+/// Part of a squared radius that is kept at least when the centre's error is taken out of it.
+const KEPT: f64 = 0.25;
 
 /// The frame that later queries look through.
 pub(crate) struct Framed {
@@ -43,28 +47,58 @@ pub(crate) fn measure(
             mean_square: None,
         });
     }
-    let centre = centre(data, lattice, whole, population, purse)?;
+    let (centre, error) = centre(data, lattice, whole, population, purse)?;
     let (radius, mean_square) = radius(data, whole, &centre, population, purse)?;
-    let ball = Ball::new(centre, radius)?;
-    let mean_square = Some(mean_square);
-    Ok(Framed { ball, lattice: lattice.clone(), population, population_sigma, mean_square })
+    let (ball, left) = recentre(data, lattice, Ball::new(centre, radius)?, error, population, purse)?;
+    Ok(Framed { ball, lattice: lattice.clone(), population, population_sigma, mean_square: Some(mean_square * left) })
 }
 
-/// The mean, shrunk towards the middle of the public bounds by what its noise explains (James and Stein 1961).
+/// A centre that was mostly noise is measured again inside the radius, where noise is smaller. With the ball:
+/// the part of mean squares that is left when the first centre's error is taken out.
+fn recentre(
+    data: &impl Aggregates,
+    lattice: &Lattice,
+    ball: Ball,
+    error: f64,
+    population: f64,
+    purse: &mut Purse,
+) -> Result<(Ball, f64), ClusterError> {
+    let square = f64::from(ball.radius()).powi(2);
+    if error <= MISSED * square {
+        return Ok((ball, 1.0));
+    }
+    let sum = measurement::sum(data, &ball, purse.take_share(purse.shares().recentre)?)?;
+    purse.record(sum.lines());
+    let sigma = sum.lines().iter().map(|line| line.sigma).fold(0.0, f64::max) / population;
+    let gain = error / (error + lattice.dim() as f64 * sigma * sigma);
+    let moved = |((&c, &s), half): ((&i32, &i64), i32)| {
+        let value = f64::from(c) + gain * s as f64 / population;
+        value.clamp(-f64::from(half), f64::from(half)).round() as i32
+    };
+    let halves = lattice.columns().iter().map(Column::half_range);
+    let centre = ball.centre().iter().zip(sum.value()).zip(halves).map(moved).collect();
+    let left = (1.0 - gain * error / square).max(KEPT);
+    let radius = (square * left).sqrt() as u32;
+    Ok((Ball::new(centre, radius.max(1))?, left))
+}
+
+/// The mean, shrunk towards the middle of the public bounds by what its noise explains (James and Stein 1961),
+/// and its expected squared error.
 fn centre(
     data: &impl Aggregates,
     lattice: &Lattice,
     whole: &Ball,
     population: f64,
     purse: &mut Purse,
-) -> Result<Vec<i32>, ClusterError> {
+) -> Result<(Vec<i32>, f64), ClusterError> {
     let sum = measurement::sum(data, whole, purse.take_share(purse.shares().mean)?)?;
     purse.record(sum.lines());
     let sigma = sum.lines().iter().map(|line| line.sigma).fold(0.0, f64::max) / population;
     let mean: Array1<f64> = sum.value().iter().map(|&v| v as f64 / population).collect();
     let shrink = (1.0 - lattice.dim() as f64 * sigma * sigma / mean.dot(&mean).max(1e-9)).max(0.0);
     let inside = |(v, half): (&f64, i32)| (v * shrink).clamp(-f64::from(half), f64::from(half)).round() as i32;
-    Ok(mean.iter().zip(lattice.columns().iter().map(Column::half_range)).map(inside).collect())
+    let centre = mean.iter().zip(lattice.columns().iter().map(Column::half_range)).map(inside).collect();
+    Ok((centre, shrink * lattice.dim() as f64 * sigma * sigma))
 }
 
 /// The radius that holds about [`HELD`] of the units, and their mean squared distance from the centre.
@@ -83,13 +117,21 @@ fn radius(
     purse.record(histogram.lines());
     let sigma = histogram.lines().iter().map(|line| line.sigma).fold(0.0, f64::max);
     let counts: Vec<f64> = histogram.value().iter().map(|&v| v as f64).collect();
+    let (counts, mass, bulk) = if sigma * f64::from(BINS).sqrt() < (1.0 - HELD) * population {
+        let bulk = super::scale::trim(&counts, sigma);
+        (counts, population, bulk)
+    } else {
+        // The sum of the bins is known less well than what is to be clipped.
+        let law = bells::fit(&counts, &edges, sigma);
+        let mass = law.iter().sum();
+        (law.clone(), mass, law)
+    };
     let mut running = 0.0;
     let radius = counts.iter().zip(&edges).find_map(|(count, &edge)| {
         running += count;
-        (running >= HELD * population).then_some(edge)
+        (mass > 0.0 && running >= HELD * mass).then_some(edge)
     });
-    let radius = radius.unwrap_or(whole.radius());
-    let bulk = super::scale::trim(&counts, sigma);
+    let radius = radius.unwrap_or(whole.radius()).min(whole.radius());
     let mass: f64 = bulk.iter().sum();
     let squares = bulk.iter().zip(middles(&edges)).map(|(count, m)| count * m.min(f64::from(radius)).powi(2));
     Ok((radius, squares.sum::<f64>() / mass.max(1e-9)))

@@ -3,13 +3,16 @@
 //! The steps, each paid for from one permit by public shares ([`Shares`]):
 //! count and mean → frame (centre and radius) → subspace → initial centres → scale of the clusters →
 //! rounds of relative-clipped noisy Lloyd, averaged by a Kalman filter. All decisions are taken from noised
-//! values and public numbers.
+//! values and public numbers; that the measurements depend on them is adaptive composition, which the
+//! kernel's accountant covers.
 //!
 //! References: noisy Lloyd, Su et al. 2016; relative clipping, Diaa et al. 2025 (`FastLloyd`); Analyze Gauss,
 //! Dwork et al. 2014. The combination and the averaging are Tactful's own; what comes out on
 //! real purchases is in `docs/quality.md`.
 
+mod bells;
 mod centres;
+mod filter;
 mod frame;
 mod refine;
 mod scale;
@@ -206,7 +209,7 @@ impl<'a, A: Aggregates> FitWith<'a, PrivateRecords<A>, (), ClusterError> for DpK
             centres: refined,
             population: framed.population,
             population_sigma: framed.population_sigma,
-            rounds: scale.rounds,
+            rounds: refine::ROUNDS,
             inflation: scale.inflation,
             lines: purse.lines,
         })

@@ -1,26 +1,27 @@
-//! How wide the clusters are: the clipping radius and the number of rounds, from one noisy histogram.
+//! How wide the clusters are: the clipping radius, from one noisy histogram.
 
 use ndarray::Array2;
 use tactful_kernel::measurement::{self, Aggregates};
 
 use super::centres::points;
 use super::frame::{Framed, middles};
-use super::{ClusterError, Purse, Shares};
+use super::{ClusterError, Purse, Shares, bells};
 
 /// Bins of the histogram of distances.
 const BINS: u32 = 40;
-/// Rounds at most.
-const MOST_ROUNDS: f64 = 12.0;
-/// Part of the clipped-off length that remains as bias after averaging.
-const BIAS: f64 = 0.35;
-/// Rounds that the predicted noise allows: more rounds while each still tells something.
-const ROUNDS_PER_SIGNAL: f64 = 0.35;
+/// Part of the clipped-off length that remains as bias: clipping a symmetric cluster has none.
+const BIAS: f64 = 0.15;
+/// Least slope: below, a wrong histogram would throw centres far off.
+const STEEPEST: f64 = 0.05;
+/// Where the sum of the bins is known less well than to this part of the units, laws are fitted to them.
+const VAGUE: f64 = 0.1;
 
 /// The plan of the refinement.
 pub(crate) struct Scale {
     /// Clipping radius around a centre, lattice steps.
     pub radius: u32,
-    pub rounds: usize,
+    /// By how much of it the mean of clipped differences follows a centre that moves.
+    pub slope: f64,
     /// Predicted relative increase of the cost by noise.
     pub inflation: f64,
 }
@@ -38,7 +39,14 @@ pub(crate) fn measure(
     let sigma = histogram.lines().iter().map(|line| line.sigma).fold(0.0, f64::max);
     let counts: Vec<f64> = histogram.value().iter().map(|&v| v as f64).collect();
     let rho = purse.left() as f64 / 1e9 * (1000 - purse.shares().counts_in_round) as f64 / 1000.0;
-    Ok(plan(&trim(&counts, sigma), &edges, framed, start.nrows(), rho))
+    let vague = sigma * (counts.len() as f64).sqrt() > VAGUE * framed.population;
+    let law = if vague && framed.lattice.dim() > Shares::GRID_DIM {
+        Some(bells::fit(&counts, &edges, sigma)).filter(|law| law.iter().any(|&v| v > 0.0))
+    } else {
+        None
+    };
+    let law = law.unwrap_or_else(|| trim(&counts, sigma));
+    Ok(plan(&law, &edges, framed, start.nrows(), rho))
 }
 
 /// Bins over the possible distances: even, or on a grid geometric, since clusters there are small in the box.
@@ -64,20 +72,24 @@ fn plan(counts: &[f64], edges: &[u32], framed: &Framed, clusters: usize, rho: f6
     let middles = middles(edges);
     let mass: f64 = counts.iter().sum::<f64>().max(1e-9);
     let within = counts.iter().zip(&middles).map(|(c, m)| c / mass * m * m).sum::<f64>().max(1e-9);
+    // A difference x clipped to r follows x fully when it is shorter; else only across itself, by r/|x|.
+    let slope = |r: f64| {
+        let follows = |m: f64| if m <= r { 1.0 } else { (1.0 - 1.0 / dim) * r / m };
+        counts.iter().zip(&middles).map(|(c, &m)| c / mass * follows(m)).sum::<f64>().max(STEEPEST)
+    };
     // Error of a mean over n/k units, summed over k clusters, relative to n units: d r² k² / (2 ρ n²), with
-    // 1.6 for clusters that are smaller than the average.
-    let noise = |r: f64| dim * r * r / 2.0 * 1.6 * (clusters / framed.population).powi(2);
+    // 1.6 for clusters that are smaller than the average; and all of it over the slope.
+    let noise = |r: f64| dim * (r / slope(r)).powi(2) / 2.0 * 1.6 * (clusters / framed.population).powi(2);
     let error = |r: f64| {
         let cut: f64 = counts.iter().zip(&middles).map(|(c, m)| c / mass * (m - r).max(0.0)).sum();
-        noise(r) / rho + (BIAS * cut).powi(2)
+        noise(r) / rho + (BIAS * cut / slope(r)).powi(2)
     };
     let farthest = f64::from(*edges.last().unwrap_or(&1));
-    let low: f64 = if framed.lattice.dim() > Shares::GRID_DIM { 0.15 } else { 0.02 };
+    let low: f64 = if framed.lattice.dim() > Shares::GRID_DIM { 0.05 } else { 0.01 };
     let candidates = (0..80).map(|i| farthest * low.powf(1.0 - f64::from(i) / 79.0));
     let radius = candidates.min_by(|a, b| error(*a).total_cmp(&error(*b))).unwrap_or(farthest);
     let inflation = noise(radius) / within / rho;
-    let rounds = (ROUNDS_PER_SIGNAL / inflation).clamp(1.0, MOST_ROUNDS) as usize;
-    Scale { radius: radius.round().max(1.0) as u32, rounds, inflation }
+    Scale { radius: radius.round().max(1.0) as u32, slope: slope(radius), inflation }
 }
 
 /// The significant bulk of a noisy histogram: the prefix beyond which what is left is within two standard

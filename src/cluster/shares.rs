@@ -2,13 +2,16 @@
 
 /// Shares of a fit's ρ, per mille; what is left goes to the refinement.
 ///
-/// They are the same for every population: none is tuned to a data set.
+/// They are the same for every population, but for [`Shares::leaner`] and [`Shares::recentre`], which noised values
+/// decide on: none is tuned to a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
     /// Noisy number of units.
     pub count: u64,
     /// Mean, for centring; 0 in up to three dimensions.
     pub mean: u64,
+    /// The mean again, inside the radius, where the first was mostly noise; 0 in up to three dimensions.
+    pub recentre: u64,
     /// Histogram of norms, for the radius; 0 in up to three dimensions.
     pub radius: u64,
     /// Second moment, for the subspace; 0 in up to three dimensions.
@@ -19,7 +22,7 @@ pub struct Shares {
     pub second_votes: u64,
     /// Means within the sites of the second round; 0 in up to three dimensions.
     pub site_means: u64,
-    /// Histogram of distances, for the clipping radius and the number of rounds.
+    /// Histogram of distances, for the clipping radius.
     pub scale: u64,
     /// Part of each refinement round, per mille of the round, that goes to its counts.
     pub counts_in_round: u64,
@@ -36,6 +39,7 @@ impl Shares {
             let none = Self {
                 count: 10,
                 mean: 0,
+                recentre: 0,
                 radius: 0,
                 subspace: 0,
                 first_votes: 500,
@@ -49,17 +53,31 @@ impl Shares {
         Self {
             count: 10,
             mean: 40,
+            recentre: 60,
             radius: 20,
             subspace: 120,
             first_votes: 48,
             second_votes: 96,
             site_means: 96,
             scale: 30,
-            counts_in_round: 80,
+            counts_in_round: 40,
         }
     }
 
-    /// Per mille left for the refinement.
+    /// The shares where noise drowns the subspace: half as much for it and for the start, which then know
+    /// little; the refinement gains more from it.
+    #[must_use]
+    pub(crate) fn leaner(self) -> Self {
+        Self {
+            subspace: self.subspace / 2,
+            first_votes: self.first_votes / 2,
+            second_votes: self.second_votes / 2,
+            site_means: self.site_means / 2,
+            ..self
+        }
+    }
+
+    /// Per mille left for the refinement, when the mean is measured once and nothing is halved.
     #[must_use]
     pub fn refinement(&self) -> u64 {
         1000 - self.count

@@ -9,6 +9,9 @@ use super::{ClusterError, Purse, Shares};
 
 /// Most directions kept.
 const MOST: usize = 16;
+/// Part of the total variance that the noise may reach before less is spent on the subspace and the start: there are
+/// directions for up to 16 clusters, so a typical one holds about a tenth.
+const DROWNED: f64 = 0.1;
 
 /// Orthonormal directions, the first `kept` of which carry the signal.
 pub(crate) struct Subspace {
@@ -30,6 +33,12 @@ pub(crate) fn measure(
         let variance = framed.lattice.columns().iter().map(|c| (0.6 * f64::from(c.half_range())).powi(2)).collect();
         return Ok(Subspace { directions: Array2::eye(dim), kept: dim, variance });
     };
+    let radius = f64::from(framed.ball.radius());
+    let price = purse.price(purse.shares().subspace)?.value();
+    // The edge of the noise to come (below) against all that there is to find: the sum of the eigenvalues.
+    if radius.powi(2) * (dim as f64 / price).sqrt() > DROWNED * mean_square * framed.population {
+        purse.shares = purse.shares.leaner();
+    }
     let moment = measurement::second_moment(data, &framed.ball, purse.take_share(purse.shares().subspace)?)?;
     purse.record(moment.lines());
     let sigma = moment.lines().iter().map(|line| line.sigma).fold(0.0, f64::max);
@@ -42,7 +51,7 @@ pub(crate) fn measure(
     let most = MOST.min(clusters.saturating_sub(1).max(1)).min(dim);
     let kept = signal.iter().filter(|&&v| v > 0.0).count().clamp(1, most);
     let floor = mean_square / dim as f64;
-    let ceiling = f64::from(framed.ball.radius()).powi(2);
+    let ceiling = radius.powi(2);
     let variance = signal.slice(s![..kept]).mapv(|v| v.max(floor).clamp(1.0, ceiling.max(1.0)));
     Ok(Subspace { directions, kept, variance })
 }

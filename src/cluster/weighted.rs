@@ -49,18 +49,25 @@ pub(crate) fn kmeans(points: &Array2<f64>, weights: &[f64], clusters: usize) -> 
         .map_or_else(|| points.clone(), |(_, _, centres)| centres)
 }
 
-/// k-means++ (Arthur and Vassilvitskii 2007), weighted.
+/// k-means++ (Arthur and Vassilvitskii 2007), weighted and greedy: of a few candidates, the one that leaves the
+/// least cost. Without that, a quarter of the runs misses a separated cluster.
 fn plus_plus(points: &Array2<f64>, weights: &[f64], clusters: usize, random: &mut StdRng) -> Array2<f64> {
+    let trials = 2 + (clusters as f64).ln() as usize;
+    let closer = |distances: &[f64], candidate: usize| -> Vec<f64> {
+        let new = points.row(candidate);
+        let squared = |point: ArrayView1<f64>| point.iter().zip(&new).map(|(a, b)| (a - b) * (a - b)).sum::<f64>();
+        distances.iter().zip(points.axis_iter(Axis(0))).map(|(d, point)| d.min(squared(point))).collect()
+    };
+    let cost = |distances: &[f64]| distances.iter().zip(weights).map(|(d, w)| d * w).sum::<f64>();
     let mut chosen = vec![draw(weights, random)];
-    let mut distances = vec![f64::INFINITY; points.nrows()];
+    let mut distances = closer(&vec![f64::INFINITY; points.nrows()], chosen[0]);
     while chosen.len() < clusters {
-        let newest = points.row(chosen[chosen.len() - 1]);
-        for (distance, point) in distances.iter_mut().zip(points.axis_iter(Axis(0))) {
-            let to_newest: f64 = point.iter().zip(&newest).map(|(a, b)| (a - b) * (a - b)).sum();
-            *distance = distance.min(to_newest);
-        }
         let mass: Vec<f64> = distances.iter().zip(weights).map(|(d, w)| d * w).collect();
-        chosen.push(draw(&mass, random));
+        let candidates = (0..trials).map(|_| draw(&mass, random));
+        let tried = candidates.map(|candidate| (candidate, closer(&distances, candidate)));
+        let Some((best, after)) = tried.min_by(|a, b| cost(&a.1).total_cmp(&cost(&b.1))) else { break };
+        chosen.push(best);
+        distances = after;
     }
     points.select(Axis(0), &chosen)
 }
