@@ -6,7 +6,11 @@
 //! sums do not depend on order, threads or engine, and the sensitivity that is proved is the
 //! sensitivity that runs.
 
+mod bits;
+
 use zeroize::Zeroizing;
+
+pub use bits::Bits;
 
 use crate::raw::Raw;
 
@@ -381,39 +385,6 @@ pub(crate) fn shrink(v: i32, factor: u32) -> i32 {
     if v < 0 { -quotient } else { quotient }
 }
 
-/// One bit row per privacy unit. Memory is cleared when it is dropped.
-pub struct Bits {
-    width: usize,
-    words: usize,
-    rows: Zeroizing<Vec<u64>>,
-}
-
-impl Bits {
-    fn new(width: usize) -> Self {
-        Self { width, words: width.div_ceil(64), rows: Zeroizing::default() }
-    }
-
-    fn push(&mut self, bits: impl Iterator<Item = bool>) {
-        let start = self.rows.len();
-        self.rows.resize(start + self.words, 0);
-        for (index, _) in bits.take(self.width).enumerate().filter(|(_, set)| *set) {
-            self.rows[start + index / 64] |= 1 << (index % 64);
-        }
-    }
-
-    pub(crate) fn width(&self) -> usize {
-        self.width
-    }
-
-    pub(crate) fn row(&self, unit: usize) -> &[u64] {
-        &self.rows[unit * self.words..(unit + 1) * self.words]
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len().checked_div(self.words).unwrap_or(0)
-    }
-}
-
 /// The only thing a measurement accepts: clamped, quantised, one row per privacy unit.
 ///
 /// Bounds come from the spec, through the [`Lattice`]; no constructor accepts data for them. How many
@@ -491,8 +462,8 @@ impl Rows {
     /// leave copies of themselves that nobody clears.
     pub fn reserve(&mut self, units: usize) {
         self.steps.reserve_exact(units * self.lattice.dim());
-        self.groups.rows.reserve_exact(units * self.groups.words);
-        self.flags.rows.reserve_exact(units * self.flags.words);
+        self.groups.reserve(units);
+        self.flags.reserve(units);
     }
 
     /// One unit: its features in their own units (missing ones count as the lower bound), whether it

@@ -61,10 +61,10 @@ mod tests {
         let exact: Vec<f64> =
             middles(&edges).iter().map(|&m| 300.0 * bell(m, 100.0) + 200.0 * bell(m, 300.0)).collect();
         let noise = [150.0, -180.0, 30.0];
-        let noisy: Vec<f64> = exact.iter().enumerate().map(|(i, v)| v + noise[i % 3]).collect();
-        let fitted = fit(&noisy, &edges, 140.0);
+        let disturbed: Vec<f64> = exact.iter().enumerate().map(|(i, v)| v + noise[i % 3]).collect();
+        let fitted = fit(&disturbed, &edges, 140.0);
         let square = |v: &[f64]| v.iter().zip(&exact).map(|(v, e)| (v - e).powi(2)).sum::<f64>();
-        assert!(square(&fitted) < 0.3 * square(&noisy), "{} {}", square(&fitted), square(&noisy));
+        assert!(square(&fitted) < 0.3 * square(&disturbed), "{} {}", square(&fitted), square(&disturbed));
         assert!(fitted.iter().all(|&v| v >= 0.0));
     }
 

@@ -2,7 +2,7 @@
 
 /// Shares of a fit's ρ, per mille; what is left goes to the refinement.
 ///
-/// They are the same for every population, but for [`Shares::leaner`] and [`Shares::recentre`], which noised values
+/// They are the same for every population, but for `leaner` and `recentre`, which noised values
 /// decide on: none is tuned to a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
