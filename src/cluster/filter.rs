@@ -6,12 +6,17 @@
 
 use ndarray::{Array1, Array2, Axis};
 
+/// Weight of a round's movement in the average of them: a single one is estimated from few numbers.
+const NEW: f64 = 0.75;
+
 pub(crate) struct Filter {
     directions: Array2<f64>,
     /// Clusters × directions.
     mean: Array2<f64>,
     variance: Array2<f64>,
     many_directions: bool,
+    /// Clusters × directions: by how much the means moved from round to round, averaged.
+    drift: Array2<f64>,
     started: bool,
 }
 
@@ -19,7 +24,7 @@ impl Filter {
     pub(crate) fn new(start: &Array2<f64>, directions: &Array2<f64>, many_directions: bool) -> Self {
         let mean = start.dot(directions);
         let variance = Array2::zeros(mean.raw_dim());
-        Self { variance, mean, directions: directions.clone(), many_directions, started: false }
+        Self { drift: variance.clone(), variance, mean, directions: directions.clone(), many_directions, started: false }
     }
 
     pub(crate) fn centres(&self) -> Array2<f64> {
@@ -30,9 +35,10 @@ impl Filter {
         self.mean = centres.dot(&self.directions);
     }
 
-    /// Variance of the noise, clusters × directions, and the directions.
+    /// Variance of what the centres miss of their units' means, clusters × directions, and the directions. The last round measured
+    /// the means around the centres before it; that these have moved once more is added.
     pub(crate) fn noise(self) -> (Array2<f64>, Array2<f64>) {
-        (self.variance, self.directions)
+        (self.variance + self.drift, self.directions)
     }
 
     /// `estimate`: clusters × features; `noise`: variance of each centre's estimate, per direction.
@@ -58,6 +64,8 @@ impl Filter {
                 // Two or three directions and few clusters tell little apart: parts of them would be noise.
                 (false, true) => pooled,
             };
+            let drift = &mut self.drift[[cluster, direction]];
+            *drift += NEW * (process - *drift);
             let prior = self.variance[[cluster, direction]] + process;
             let noise = noise[[cluster, 0]];
             let gain = prior / (prior + noise);

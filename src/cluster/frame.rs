@@ -23,8 +23,26 @@ pub(crate) struct Framed {
     /// Noisy number of units, at least 10 so that it can divide.
     pub population: f64,
     pub population_sigma: f64,
-    /// Mean squared norm inside the frame, from the noisy histogram; `None` on a grid.
-    pub mean_square: Option<f64>,
+    /// How far from the centre the units lie; `None` on a grid.
+    pub norms: Option<Norms>,
+}
+
+/// How far from a centre the units lie, from the noisy histogram.
+pub(crate) struct Norms {
+    /// Units per bin, and the bins' middles.
+    counts: Vec<f64>,
+    middles: Vec<f64>,
+    /// Part of the mean squares that is left when the centre's error is taken out of it.
+    left: f64,
+}
+
+impl Norms {
+    /// Mean squared norm of units that are clipped to a radius.
+    pub fn mean_square(&self, radius: f64) -> f64 {
+        let clipped = |m: f64| (m * m * self.left).min(radius * radius);
+        let squares = self.counts.iter().zip(&self.middles).map(|(count, &m)| count * clipped(m));
+        squares.sum::<f64>() / self.counts.iter().sum::<f64>().max(1e-9)
+    }
 }
 
 /// `whole` is a public ball that holds every row.
@@ -44,13 +62,14 @@ pub(crate) fn measure(
             lattice: lattice.clone(),
             population,
             population_sigma,
-            mean_square: None,
+            norms: None,
         });
     }
     let (centre, error) = centre(data, lattice, whole, population, purse)?;
-    let (radius, mean_square) = radius(data, whole, &centre, population, purse)?;
+    let (radius, norms) = radius(data, whole, &centre, population, purse)?;
     let (ball, left) = recentre(data, lattice, Ball::new(centre, radius)?, error, population, purse)?;
-    Ok(Framed { ball, lattice: lattice.clone(), population, population_sigma, mean_square: Some(mean_square * left) })
+    let norms = Some(Norms { left, ..norms });
+    Ok(Framed { ball, lattice: lattice.clone(), population, population_sigma, norms })
 }
 
 /// A centre that was mostly noise is measured again inside the radius, where noise is smaller. With the ball:
@@ -101,14 +120,14 @@ fn centre(
     Ok((centre, shrink * lattice.dim() as f64 * sigma * sigma))
 }
 
-/// The radius that holds about [`HELD`] of the units, and their mean squared distance from the centre.
+/// The radius that holds about [`HELD`] of the units, and how far from the centre they lie.
 fn radius(
     data: &impl Aggregates,
     whole: &Ball,
     centre: &[i32],
     population: f64,
     purse: &mut Purse,
-) -> Result<(u32, f64), ClusterError> {
+) -> Result<(u32, Norms), ClusterError> {
     let farthest = 2 * whole.radius();
     let edges: Vec<u32> = (1..=BINS).map(|bin| (farthest * bin).div_ceil(BINS)).collect();
     let point = Points::new(centre.len(), centre.to_vec())?;
@@ -132,9 +151,7 @@ fn radius(
         (mass > 0.0 && running >= HELD * mass).then_some(edge)
     });
     let radius = radius.unwrap_or(whole.radius()).min(whole.radius());
-    let mass: f64 = bulk.iter().sum();
-    let squares = bulk.iter().zip(middles(&edges)).map(|(count, m)| count * m.min(f64::from(radius)).powi(2));
-    Ok((radius, squares.sum::<f64>() / mass.max(1e-9)))
+    Ok((radius, Norms { counts: bulk, middles: middles(&edges), left: 1.0 }))
 }
 
 /// Middles of the bins that end at `edges`; the first begins at 0.

@@ -14,6 +14,7 @@ mod bells;
 mod centres;
 mod filter;
 mod frame;
+mod masses;
 mod refine;
 mod scale;
 mod shares;

@@ -11,13 +11,17 @@ use tactful_kernel::measurement::{self, Aggregates};
 use super::centres::{Centres, points};
 use super::filter::Filter;
 use super::frame::Framed;
-use super::scale::Scale;
+use super::scale::{Clip, Scale};
 use super::subspace::Subspace;
 use super::{ClusterError, Purse, Shares};
 
-/// Rounds. Averaged, they have the noise of one measurement with all of the budget, so that more rounds cost nothing:
-/// 6 to 25 are alike, also where a single one tells little.
-pub(crate) const ROUNDS: usize = 10;
+/// Rounds. Averaged, they have about the noise of one measurement with all of the budget, so that more rounds cost little.
+pub(crate) const ROUNDS: usize = 9;
+/// How much more each round gets than the one before: early ones only show centres where to go, and what is known from
+/// them fades when the centres have left.
+const GROWTH: f64 = 1.4;
+/// Rounds at the end that clip less.
+const WIDE: usize = 2;
 /// Weight that earlier rounds' counts keep beside their number: centres move, so the past fades.
 const FADES: f64 = 0.9;
 
@@ -34,13 +38,16 @@ pub(crate) fn run(
     let mut filter = Filter::new(&start, &subspace.directions, many);
     let mut counts = Array1::<f64>::from_elem(clusters, framed.population / clusters as f64);
     let mut centres = start;
-    let per_round = purse.left() / ROUNDS as u64;
-    let for_counts = rho(per_round * purse.shares().counts_in_round / 1000)?;
-    let for_sums = rho(per_round - for_counts.nano())?;
-    let radii = vec![scale.radius; clusters];
+    let all = purse.left();
+    let weights: f64 = (0..ROUNDS).map(|past| GROWTH.powi(past as i32)).sum();
     let mut mean_counts = Array1::<f64>::zeros(clusters);
     for past in 0..ROUNDS {
+        let Clip { radius, slope } = if past + WIDE < ROUNDS { scale.clip } else { scale.last };
+        let radii = vec![radius; clusters];
         let at = points(&centres)?;
+        let this_round = (all as f64 * GROWTH.powi(past as i32) / weights) as u64;
+        let for_counts = rho(this_round * purse.shares().counts_in_round / 1000)?;
+        let for_sums = rho(this_round - for_counts.nano())?;
         let (sums_permit, counts_permit) = (purse.take(for_sums)?, purse.take(for_counts)?);
         let round = measurement::clipped_sums(data, &framed.ball, &at, &radii, None, sums_permit, counts_permit)?;
         purse.record(round.lines());
@@ -57,11 +64,11 @@ pub(crate) fn run(
             estimate.axis_iter_mut(Axis(0)).zip(at.iter()).zip(round.sums.chunks_exact(dim)).zip(&counts)
         {
             for ((value, &c), &sum) in row.iter_mut().zip(point).zip(sums) {
-                *value = f64::from(c) + sum as f64 / (count * scale.slope);
+                *value = f64::from(c) + sum as f64 / (count * slope);
             }
         }
         let variance: Array1<f64> =
-            round.sum_sigma.iter().zip(&counts).map(|(s, n)| (s / (n * scale.slope)).powi(2)).collect();
+            round.sum_sigma.iter().zip(&counts).map(|(s, n)| (s / (n * slope)).powi(2)).collect();
         filter.update(&estimate, &variance);
         centres = filter.centres();
         keep_inside(&mut centres, framed);

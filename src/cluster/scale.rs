@@ -11,17 +11,28 @@ use super::{ClusterError, Purse, Shares, bells};
 const BINS: u32 = 40;
 /// Part of the clipped-off length that remains as bias: clipping a symmetric cluster has none.
 const BIAS: f64 = 0.15;
+/// Part of the refinement's ρ that a last round has.
+const LAST: f64 = 0.3;
 /// Least slope: below, a wrong histogram would throw centres far off.
 const STEEPEST: f64 = 0.05;
 /// Where the sum of the bins is known less well than to this part of the units, laws are fitted to them.
 const VAGUE: f64 = 0.1;
 
-/// The plan of the refinement.
-pub(crate) struct Scale {
-    /// Clipping radius around a centre, lattice steps.
+/// How differences from a centre are clipped.
+#[derive(Clone, Copy)]
+pub(crate) struct Clip {
+    /// Clipping radius, lattice steps.
     pub radius: u32,
     /// By how much of it the mean of clipped differences follows a centre that moves.
     pub slope: f64,
+}
+
+/// The plan of the refinement.
+pub(crate) struct Scale {
+    pub clip: Clip,
+    /// For the last rounds: wide enough that what it cuts off weighs less than the noise, even if all of it were bias. Then what the
+    /// narrower one did to a skewed cluster shows as a movement, which the filter follows and the intervals contain.
+    pub last: Clip,
     /// Predicted relative increase of the cost by noise.
     pub inflation: f64,
 }
@@ -80,16 +91,19 @@ fn plan(counts: &[f64], edges: &[u32], framed: &Framed, clusters: usize, rho: f6
     // Error of a mean over n/k units, summed over k clusters, relative to n units: d r² k² / (2 ρ n²), with
     // 1.6 for clusters that are smaller than the average; and all of it over the slope.
     let noise = |r: f64| dim * (r / slope(r)).powi(2) / 2.0 * 1.6 * (clusters / framed.population).powi(2);
-    let error = |r: f64| {
-        let cut: f64 = counts.iter().zip(&middles).map(|(c, m)| c / mass * (m - r).max(0.0)).sum();
-        noise(r) / rho + (BIAS * cut / slope(r)).powi(2)
-    };
+    let cut = |r: f64| counts.iter().zip(&middles).map(|(c, m)| c / mass * (m - r).max(0.0)).sum::<f64>();
+    let error = |r: f64, rho: f64, bias: f64| noise(r) / rho + (bias * cut(r) / slope(r)).powi(2);
     let farthest = f64::from(*edges.last().unwrap_or(&1));
     let low: f64 = if framed.lattice.dim() > Shares::GRID_DIM { 0.05 } else { 0.01 };
     let candidates = (0..80).map(|i| farthest * low.powf(1.0 - f64::from(i) / 79.0));
-    let radius = candidates.min_by(|a, b| error(*a).total_cmp(&error(*b))).unwrap_or(farthest);
+    let best = |rho: f64, bias: f64| {
+        let better = |a: &f64, b: &f64| error(*a, rho, bias).total_cmp(&error(*b, rho, bias));
+        candidates.clone().min_by(better).unwrap_or(farthest)
+    };
+    let clip = |r: f64| Clip { radius: r.round().max(1.0) as u32, slope: slope(r) };
+    let radius = best(rho, BIAS);
     let inflation = noise(radius) / within / rho;
-    Scale { radius: radius.round().max(1.0) as u32, slope: slope(radius), inflation }
+    Scale { clip: clip(radius), last: clip(best(LAST * rho, 1.0)), inflation }
 }
 
 /// The significant bulk of a noisy histogram: the prefix beyond which what is left is within two standard

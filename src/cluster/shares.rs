@@ -56,9 +56,9 @@ impl Shares {
             recentre: 60,
             radius: 20,
             subspace: 120,
-            first_votes: 48,
-            second_votes: 96,
-            site_means: 96,
+            first_votes: 60,
+            second_votes: 120,
+            site_means: 120,
             scale: 30,
             counts_in_round: 40,
         }

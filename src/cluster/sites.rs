@@ -11,9 +11,9 @@ use super::centres::points;
 use super::frame::Framed;
 use super::subspace::Subspace;
 use super::weighted::{self, nearest};
-use super::{ClusterError, Purse, Shares};
+use super::{ClusterError, Purse, Shares, masses};
 
-/// A site counts when its noisy votes stand this many standard deviations above zero.
+/// A site is split further when its noisy votes stand this many standard deviations above zero.
 const SIGNIFICANT: f64 = 2.0;
 /// Cells of a grid at most, and sites of the first round at most.
 const MOST_CELLS: f64 = 20_000.0;
@@ -38,16 +38,6 @@ pub(crate) fn measure(
     }
 }
 
-/// Weights of sites from noisy votes: what is not significant counts for nothing, unless too little is left.
-fn weigh(votes: &[f64], sigma: f64, clusters: usize) -> Vec<f64> {
-    let significant: Vec<f64> = votes.iter().map(|&v| if v > SIGNIFICANT * sigma { v } else { 0.0 }).collect();
-    if significant.iter().filter(|&&v| v > 0.0).count() >= clusters {
-        return significant;
-    }
-    let positive: Vec<f64> = votes.iter().map(|v| v.max(0.0)).collect();
-    if positive.iter().any(|&v| v > 0.0) { positive } else { vec![1.0; votes.len()] }
-}
-
 /// A grid over the public box, fine enough that a typical cell still clears its noise.
 fn grid(
     data: &impl Aggregates,
@@ -68,7 +58,7 @@ fn grid(
     let votes = measurement::votes(data, &framed.ball, &points(&sites)?, purse.take(rho)?)?;
     purse.record(votes.lines());
     let votes: Vec<f64> = votes.value().iter().map(|&v| v as f64).collect();
-    Ok(weighted::kmeans(&sites, &weigh(&votes, sigma, clusters), clusters))
+    Ok(weighted::kmeans(&sites, &masses::expected(&votes, sigma), clusters))
 }
 
 /// Heavy sites of the first round, in coordinates of the subspace.
@@ -89,7 +79,7 @@ fn first_round(
 ) -> Result<Heavy, ClusterError> {
     let rho = purse.price(purse.shares().first_votes)?;
     let sigma = 1.0 / (2.0 * rho.value()).sqrt();
-    let number = (0.05 * framed.population / sigma).clamp(2.0 * clusters as f64, MOST_FIRST) as usize;
+    let number = (0.1 * framed.population / sigma).clamp(2.0 * clusters as f64, MOST_FIRST) as usize;
     let radius = f64::from(framed.ball.radius());
     let sample = normal_sample((20 * number).max(2000), subspace, radius);
     let sites = quantise(&sample, number);
@@ -121,7 +111,7 @@ fn second_round(
     let (votes_rho, means_rho) = (purse.price(purse.shares().second_votes)?, purse.price(purse.shares().site_means)?);
     let sigma = 1.0 / (2.0 * votes_rho.value()).sqrt();
     let mut children: Vec<usize> =
-        heavy.weights.iter().map(|w| ((w / (6.0 * sigma)).max(0.0) as usize).min(MOST_CHILDREN)).collect();
+        heavy.weights.iter().map(|w| ((w / (4.0 * sigma)).max(0.0) as usize).min(MOST_CHILDREN)).collect();
     let total: usize = children.iter().sum();
     if total > MOST_SECOND {
         for number in &mut children {
@@ -165,7 +155,7 @@ fn second_round(
             *coordinate += sum as f64 / units * prior / (prior + noise);
         }
     }
-    let centres = weighted::kmeans(&sites, &weigh(&votes, sums.count_sigma, clusters), clusters);
+    let centres = weighted::kmeans(&sites, &masses::expected(&votes, sums.count_sigma), clusters);
     Ok(lift(&centres, subspace))
 }
 

@@ -2,6 +2,7 @@
 
 use linfa_linalg::eigh::{EigSort, Eigh};
 use ndarray::{Array1, Array2, s};
+use tactful_kernel::Ball;
 use tactful_kernel::measurement::{self, Aggregates};
 
 use super::frame::Framed;
@@ -12,6 +13,9 @@ const MOST: usize = 16;
 /// Part of the total variance that the noise may reach before less is spent on the subspace and the start: there are
 /// directions for up to 16 clusters, so a typical one holds about a tenth.
 const DROWNED: f64 = 0.1;
+
+/// Parts of the frame's radius that rows are clipped to for the second moment: the widest at which noise does not drown it.
+const NARROWER: [f64; 4] = [1.0, 0.85, 0.7, 0.6];
 
 /// Orthonormal directions, the first `kept` of which carry the signal.
 pub(crate) struct Subspace {
@@ -29,17 +33,29 @@ pub(crate) fn measure(
     purse: &mut Purse,
 ) -> Result<Subspace, ClusterError> {
     let dim = framed.lattice.dim();
-    let Some(mean_square) = framed.mean_square.filter(|_| dim > Shares::GRID_DIM) else {
+    let Some(norms) = framed.norms.as_ref().filter(|_| dim > Shares::GRID_DIM) else {
         let variance = framed.lattice.columns().iter().map(|c| (0.6 * f64::from(c.half_range())).powi(2)).collect();
         return Ok(Subspace { directions: Array2::eye(dim), kept: dim, variance });
     };
     let radius = f64::from(framed.ball.radius());
     let price = purse.price(purse.shares().subspace)?.value();
+    let mean_square = norms.mean_square(radius);
     // The edge of the noise to come (below) against all that there is to find: the sum of the eigenvalues.
-    if radius.powi(2) * (dim as f64 / price).sqrt() > DROWNED * mean_square * framed.population {
+    let drowned = |radius: f64, price: f64| {
+        let edge = radius.powi(2) * (dim as f64 / price).sqrt();
+        edge > DROWNED * norms.mean_square(radius) * framed.population
+    };
+    if drowned(radius, price) {
         purse.shares = purse.shares.leaner();
     }
-    let moment = measurement::second_moment(data, &framed.ball, purse.take_share(purse.shares().subspace)?)?;
+    let price = purse.price(purse.shares().subspace)?;
+    // Clipping to a shorter radius takes more from the noise than from the directions, which outliers tell no more of than
+    // others: in the limit, each row counts by its direction alone. The lengths along them are scaled back.
+    let clipped = NARROWER.map(|part| part * radius).into_iter().find(|&r| !drowned(r, price.value()));
+    let clipped = clipped.unwrap_or(NARROWER[NARROWER.len() - 1] * radius).max(1.0);
+    let ball = Ball::new(framed.ball.centre().to_vec(), clipped as u32)?;
+    let scale = mean_square / norms.mean_square(clipped).max(1e-9);
+    let moment = measurement::second_moment(data, &ball, purse.take(price)?)?;
     purse.record(moment.lines());
     let sigma = moment.lines().iter().map(|line| line.sigma).fold(0.0, f64::max);
     let (values, directions) = eigen(moment.value(), dim);
@@ -47,7 +63,7 @@ pub(crate) fn measure(
     let edge = sigma * (2.0 * dim as f64).sqrt();
     // A signal of size θ shows as θ + edge²/4θ (spiked model, Baik, Ben Arous and Péché 2005): undone here.
     let unspike = |w: f64| if w > edge { f64::midpoint(w, (w * w - edge * edge).max(0.0).sqrt()) } else { 0.0 };
-    let signal = values.mapv(|w| unspike(w) / framed.population);
+    let signal = values.mapv(|w| unspike(w) * scale / framed.population);
     let most = MOST.min(clusters.saturating_sub(1).max(1)).min(dim);
     let kept = signal.iter().filter(|&&v| v > 0.0).count().clamp(1, most);
     let floor = mean_square / dim as f64;
