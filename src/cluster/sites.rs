@@ -23,11 +23,11 @@ const MOST_CHILDREN: usize = 24;
 /// Rows of a sample that one thread looks at.
 const SHARE: usize = 512;
 
-/// Sites of the first round at most, and children of all of them in the second: fewer for a large population, where each
-/// costs the time of a look at every row and tells little more than its neighbours. 400 up to 250,000 rows, 256 from
-/// 950,000 on.
-fn most_sites(population: f64) -> f64 {
-    (400.0 * (250_000.0 / population).cbrt()).clamp(256.0, 400.0)
+/// Sites of the first round at most, and children of all of them in the second. 400 each up to 250,000 rows; for more, where
+/// every site costs a look at all rows and tells little more than its neighbours, fewer: 256 and 164 from 950,000 on.
+fn most_sites(population: f64) -> (f64, f64) {
+    let part = (250_000.0 / population).cbrt().clamp(0.64, 1.0);
+    (400.0 * part, 400.0 * part * part)
 }
 
 /// Initial centres relative to the frame: clusters × features.
@@ -97,7 +97,7 @@ fn first_round(
 ) -> Result<Heavy, ClusterError> {
     let rho = purse.price(purse.shares().first_votes)?;
     let sigma = 1.0 / (2.0 * rho.value()).sqrt();
-    let most = most_sites(framed.population).max(2.0 * clusters as f64);
+    let most = most_sites(framed.population).0.max(2.0 * clusters as f64);
     let number = (0.05 * framed.population / sigma).clamp(2.0 * clusters as f64, most) as usize;
     let radius = f64::from(framed.ball.radius());
     let sample = normal_sample((20 * number).max(2000), subspace, radius);
@@ -132,7 +132,7 @@ fn second_round(
     let mut children: Vec<usize> =
         heavy.weights.iter().map(|w| ((w / (6.0 * sigma)).max(0.0) as usize).min(MOST_CHILDREN)).collect();
     let total: usize = children.iter().sum();
-    let most = most_sites(framed.population) as usize;
+    let most = most_sites(framed.population).1 as usize;
     if total > most {
         for number in &mut children {
             *number = *number * most / total;
@@ -239,4 +239,31 @@ fn quantise(sample: &Array2<f64>, number: usize) -> (Array2<f64>, Vec<f64>) {
     let mean = |(sum, count): (&f64, &f64)| if *count > 0.0 { sum / count } else { overall };
     let spacing = sums.iter().zip(&counts).map(|pair| mean(pair) / per_coordinate).collect();
     (sites, spacing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_population_has_fewer_sites() {
+        assert_eq!(most_sites(10.0), (400.0, 400.0));
+        assert_eq!(most_sites(250_000.0), (400.0, 400.0));
+        assert!(most_sites(500_000.0).0 < 400.0 && most_sites(500_000.0).0 > 300.0);
+        assert_eq!(most_sites(1e6), (256.0, 400.0 * 0.64 * 0.64));
+    }
+
+    /// Neither the threads nor the width of the vectors may decide on centres.
+    #[test]
+    fn sites_do_not_depend_on_the_number_of_threads() {
+        let mut random = StdRng::seed_from_u64(3);
+        let sample = Array2::from_shape_fn((3000, 5), |_| 900.0 * random.sample::<f64, _>(StandardNormal));
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| quantise(&sample, 70))
+        };
+        let (sites, spacing) = on(1);
+        assert_eq!(on(3), (sites.clone(), spacing.clone()));
+        assert!(sites.iter().all(|v| v.is_finite()) && spacing.iter().all(|&v| v > 0.0 && v < 900.0));
+    }
 }

@@ -95,12 +95,12 @@ impl<'a> Moments<'a> {
     /// Multiplies what has been collected.
     #[inline(always)]
     pub fn multiply<S: Simd>(&mut self, simd: S) {
-        for feature in (0..self.centre.len()).step_by(FOUR) {
+        for feature in (0..self.centre.len()).step_by(EIGHT) {
             for start in (feature / LANES * LANES..self.stride).step_by(LANES) {
-                let mut sums = [i32x16::splat(simd, 0); FOUR];
+                let mut sums = [i32x16::splat(simd, 0); EIGHT];
                 for pairs in self.pairs.chunks_exact(self.stride) {
                     let column: i16x32<S> = i32x16::from_slice(simd, &pairs[start..start + LANES]).bitcast();
-                    for (sum, &pair) in sums.iter_mut().zip(&pairs[feature..feature + FOUR]) {
+                    for (sum, &pair) in sums.iter_mut().zip(&pairs[feature..feature + EIGHT]) {
                         let value: i16x32<S> = i32x16::splat(simd, pair).bitcast();
                         *sum += value.pairwise_dot_product(column);
                     }
@@ -129,8 +129,8 @@ impl<'a> Moments<'a> {
 /// Lanes of 32 bits.
 const LANES: usize = ROWS;
 
-/// Features that are multiplied with all others at a time.
-const FOUR: usize = 4;
+/// Features that are multiplied with all others at a time: a product waits for the one before it, so some have to be on their way.
+const EIGHT: usize = 8;
 
 impl Visit for Moments<'_> {
     const ROWS: bool = true;
