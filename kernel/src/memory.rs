@@ -2,6 +2,7 @@
 
 mod plain;
 mod tiles;
+mod turn;
 mod visits;
 
 use fearless_simd::{Level, dispatch};

@@ -17,6 +17,7 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, i16x32, i32x16};
 
+use super::turn::{lengths, mask_last, turn, turn_back};
 use crate::lattice::{Ball, Directions, Lattice, Points, ceil_sqrt};
 
 /// Rows of a tile.
@@ -374,7 +375,7 @@ impl Directed {
         // absolute values (Gershgorin): it bounds how much longer than the row its coordinates can be. Each is rounded
         // down by less than 1.
         let stretch = vectors.iter().map(|a| vectors.iter().map(|b| dot(a, b).unsigned_abs()).sum::<u64>()).max()?;
-        let reach = (span * u64::from(ceil_sqrt(stretch)) >> Directions::SHIFT) + 1 + vectors.len() as u64;
+        let reach = ((span * u64::from(ceil_sqrt(stretch))) >> Directions::SHIFT) + 1 + vectors.len() as u64;
         if reach > i16::MAX.unsigned_abs().into() {
             return None;
         }
@@ -397,7 +398,7 @@ impl Directed {
                 if index % 2 == 0 {
                     held = coordinate & low;
                 } else {
-                    held = held | (coordinate << 16);
+                    held |= coordinate << 16;
                 }
                 along[index / 2] = held.bitcast();
                 index += 1;
@@ -406,71 +407,7 @@ impl Directed {
     }
 }
 
-/// Sixteen vectors of sixteen lanes, rows for columns. Four rounds of dealing vectors out like two halves of a pack of cards
-/// move the number of the row to where the number of the pair was.
-#[inline(always)]
-fn deal<S: Simd>(mut cards: [i32x16<S>; ROWS]) -> [i32x16<S>; ROWS] {
-    for _ in 0..4 {
-        let held = cards;
-        for card in 0..ROWS / 2 {
-            (cards[2 * card], cards[2 * card + 1]) = held[card].interleave(held[card + ROWS / 2]);
-        }
-    }
-    cards
-}
-
-/// Turns sixteen rows on their side.
-#[inline(always)]
-fn turn<S: Simd>(simd: S, rows: &[i16], dim: usize, tile: &mut [i16x32<S>]) {
-    for (step, out) in tile.chunks_exact_mut(STEP / 2).enumerate() {
-        let mut cards = [i32x16::splat(simd, 0); ROWS];
-        for (row, card) in cards.iter_mut().enumerate() {
-            let start = row * dim + step * STEP;
-            *card = i16x32::from_slice(simd, &rows[start..start + STEP]).bitcast();
-        }
-        // By reference: an array's own iterator moves through memory.
-        for (out, card) in out.iter_mut().zip(&deal(cards)) {
-            *out = card.bitcast();
-        }
-    }
-}
-
-/// With an odd number of features, the second of the last pair is the next row's first feature: no more of it.
-#[inline(always)]
-fn mask_last<S: Simd>(simd: S, dim: usize, tile: &mut [i16x32<S>]) {
-    if dim % 2 == 1 {
-        let last: i32x16<S> = tile[dim / 2].bitcast();
-        tile[dim / 2] = (last & i32x16::splat(simd, pair(-1, 0))).bitcast();
-    }
-}
-
-/// Turns a tile back to rows.
-#[inline(always)]
-fn turn_back<S: Simd>(simd: S, tile: &[i16x32<S>], stride: usize, rows: &mut [i16]) {
-    for (step, columns) in tile.chunks_exact(STEP / 2).enumerate() {
-        let mut cards = [i32x16::splat(simd, 0); ROWS];
-        for (card, column) in cards.iter_mut().zip(columns) {
-            *card = column.bitcast();
-        }
-        for (row, card) in deal(cards).iter().enumerate() {
-            let card: i16x32<S> = card.bitcast();
-            let start = row * stride + step * STEP;
-            card.store_slice(&mut rows[start..start + STEP]);
-        }
-    }
-}
-
-/// Squared lengths of the rows.
-#[inline(always)]
-fn lengths<S: Simd>(simd: S, tile: &[i16x32<S>]) -> i32x16<S> {
-    let mut sum = i32x16::splat(simd, 0);
-    for &column in tile {
-        sum += column.pairwise_dot_product(column);
-    }
-    sum
-}
-
-/// [`shrinking`] for the root of a square, rounded up.
+/// [`crate::lattice::shrinking`] for the root of a square, rounded up.
 ///
 /// In floats, whose roots and quotients are fast, and exact all the same: the root of a whole number below 2³¹ that is no
 /// square lies at least 2⁻¹⁷ from the nearest whole number, and 2³² radius / norm, if not whole, at least 2⁻¹⁶ from it; a
