@@ -10,17 +10,18 @@ use tactful_kernel::measurement::{self, Aggregates, ExactIncidence, ExactSums};
 use tactful_kernel::{Ball, Directions, Points, Raw, Rho};
 
 fn main() {
-    support::main(&[draws, reservation]);
+    support::main(&[draws, round, reservation]);
 }
 
 /// An engine without units: every answer is zeros.
 struct Nobody {
+    features: usize,
     rules: usize,
 }
 
 impl Aggregates for Nobody {
     fn dim(&self) -> usize {
-        1
+        self.features
     }
     fn groups(&self) -> usize {
         0
@@ -32,20 +33,19 @@ impl Aggregates for Nobody {
         Raw::seal(0)
     }
     fn sum(&self, _: &Ball) -> Raw<Vec<i64>> {
-        Raw::seal(vec![0])
+        Raw::seal(vec![0; self.features])
     }
     fn second_moment(&self, _: &Ball) -> Raw<Vec<i64>> {
-        Raw::seal(vec![0])
+        Raw::seal(vec![0; self.features * (self.features + 1) / 2])
     }
     fn distance_histogram(&self, _: &Ball, _: &Points, edges: &[u32]) -> Raw<Vec<i64>> {
         Raw::seal(vec![0; edges.len()])
     }
-    fn votes(&self, _: &Ball, points: &Points) -> Raw<Vec<i64>> {
+    fn votes(&self, _: &Ball, points: &Points, _: Option<&Directions>) -> Raw<Vec<i64>> {
         Raw::seal(vec![0; points.len()])
     }
-    fn clipped_sums(&self, _: &Ball, points: &Points, _: &[u32], directions: Option<&Directions>) -> Raw<ExactSums> {
-        let width = directions.map_or(1, Directions::len);
-        Raw::seal(ExactSums { counts: vec![0; points.len()], sums: vec![0; points.len() * width] })
+    fn clipped_sums(&self, _: &Ball, points: &Points, _: &[u32], _: Option<&Directions>) -> Raw<ExactSums> {
+        Raw::seal(ExactSums { counts: vec![0; points.len()], sums: vec![0; points.len() * points.dim()] })
     }
     fn incidence(&self, _: &Ball, _: &Points, _: &[usize], segments: usize) -> Raw<ExactIncidence> {
         Raw::seal(ExactIncidence { counts: vec![0; segments], signed: Vec::new() })
@@ -62,7 +62,7 @@ fn draws(criterion: &mut Criterion) {
     for (name, draws) in [("1k", 1_000_usize), ("100k", 100_000)] {
         group.throughput(Throughput::Elements(draws as u64)).sample_size(20);
         for sigma in [30.0, 100_000.0] {
-            let data = Nobody { rules: draws };
+            let data = Nobody { features: 1, rules: draws };
             // Each entry counts for 1 in the squared sensitivity.
             let rho = Rho::from_nano((draws as f64 / (2.0 * sigma * sigma) * 1e9).ceil() as u64).expect("above 0");
             group.bench_function(format!("sigma {sigma}/{name}"), |b| {
@@ -74,6 +74,28 @@ fn draws(criterion: &mut Criterion) {
             });
         }
     }
+}
+
+/// The draws of a round of refinement with 20 centres in 64 features.
+fn round(criterion: &mut Criterion) {
+    const CENTRES: usize = 20;
+    const FEATURES: usize = 64;
+    let (_folder, mut purse) = support::permit(1e9);
+    let mut group = criterion.benchmark_group("noise");
+    let data = Nobody { features: FEATURES, rules: 0 };
+    let frame = Ball::new(vec![0; FEATURES], 8000).expect("a ball");
+    let centres = Points::new(FEATURES, vec![0; CENTRES * FEATURES]).expect("points");
+    let rho = Rho::from_nano(1_000_000).expect("above 0");
+    group.throughput(Throughput::Elements((CENTRES * (FEATURES + 1)) as u64)).sample_size(20);
+    group.bench_function("round of 20 x 64", |b| {
+        b.iter_batched(
+            || [(); 2].map(|()| purse.take(rho, 0).expect("the purse is deep")),
+            |[sums, counts]| {
+                measurement::clipped_sums(&data, &frame, &centres, &[4000; CENTRES], None, sums, counts).expect("noise")
+            },
+            BatchSize::SmallInput,
+        );
+    });
 }
 
 /// A reservation in a fresh ledger: written, chained, and on disk.

@@ -269,8 +269,9 @@ impl Points {
     }
 }
 
-/// Public directions to project differences on: each a vector of the lattice's dimension, held in
-/// whole 2⁻¹⁴ths. They need not be orthogonal: what is clipped is the projected vector itself.
+/// Public directions to look along: each a vector of the lattice's dimension, held in
+/// whole 2⁻¹⁴ths. They need not be orthogonal: what is clipped is the
+/// projected vector itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directions {
     points: Points,
@@ -278,7 +279,7 @@ pub struct Directions {
 
 impl Directions {
     /// Binary digits after the point.
-    const SHIFT: u32 = 14;
+    pub(crate) const SHIFT: u32 = 14;
 
     /// Directions from unit vectors, row by row, `dim` numbers each; they must be public or noised.
     ///
@@ -315,18 +316,13 @@ impl Directions {
         self.points.dim()
     }
 
-    /// The projected vector, in lattice steps, rounded down. An entry stays below 2²⁹ (see [`clip`]).
+    /// The projected vector, in lattice steps, rounded down. An entry stays below 2²¹ for a row in a ball (see [`clip`]).
     pub(crate) fn project(&self, vector: &[i32], out: &mut Vec<i32>) {
         out.clear();
         out.extend(self.points.iter().map(|direction| {
             let dot: i64 = direction.iter().zip(vector).map(|(&a, &b)| i64::from(a) * i64::from(b)).sum();
             (dot >> Self::SHIFT) as i32
         }));
-    }
-
-    /// A product with a direction, in lattice steps, rounded down.
-    pub(crate) fn scale(product: i32) -> i32 {
-        product >> Self::SHIFT
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[i32]> {
@@ -346,8 +342,8 @@ pub(crate) fn ceil_sqrt(square: u64) -> u32 {
 /// truncated towards zero.
 ///
 /// What it is given is far from wrapping: a row in a ball is at most 2¹⁶ long and a point 2²⁰ · √127, a
-/// direction √127 · 2; so a difference is below 2²⁴, a projection's entry below 2²⁹, and 127 squares of
-/// those below 2⁶⁴ with a root below 2³². The widest case is run in `measurement/tests/sensitivity.rs`.
+/// direction √127 · 2; so a projected row's entry is below 2²¹, a difference's below 2²², and 127 squares of
+/// those below 2⁵¹ with a root below 2²⁶. The widest case is run in `measurement/tests/sensitivity.rs`.
 pub(crate) fn clip(difference: &mut [i32], radius: u32) {
     #[cfg(feature = "planted-bugs")]
     if crate::plant::planted(crate::plant::Bug::ClipMissing) {

@@ -2,6 +2,7 @@
 
 mod plain;
 mod tiles;
+mod turn;
 mod visits;
 
 use fearless_simd::{Level, dispatch};
@@ -9,7 +10,7 @@ use rayon::prelude::*;
 
 use self::plain::Nearest;
 use self::tiles::{Tiles, Visit};
-use self::visits::{Bins, Each, Moments, Projected, Sums, Total, Votes};
+use self::visits::{Bins, Each, Moments, Sums, Total, Votes};
 use crate::lattice::{Ball, BoundedFeatures, Directions, Points};
 use crate::measurement::{Aggregates, ExactIncidence, ExactSums};
 use crate::raw::Raw;
@@ -69,8 +70,8 @@ impl InMemory {
         dispatch!(self.level, simd => tiles.show(simd, block.rows, block.units, visit));
     }
 
-    fn tiles(&self, frame: &Ball, points: Option<&Points>) -> Option<Tiles> {
-        Tiles::new(&self.features.lattice, frame, points.into_iter().flat_map(Points::iter))
+    fn tiles(&self, frame: &Ball, points: Option<&Points>, directions: Option<&Directions>) -> Option<Tiles> {
+        Tiles::new(&self.features.lattice, frame, points, directions)
     }
 }
 
@@ -92,7 +93,7 @@ impl Aggregates for InMemory {
     }
 
     fn sum(&self, frame: &Ball) -> Raw<Vec<i64>> {
-        Raw::seal(match self.tiles(frame, None) {
+        Raw::seal(match self.tiles(frame, None, None) {
             Some(tiles) => self.fold(self.dim, |block, out| {
                 let mut total = Total::new(self.dim);
                 self.show(&tiles, block, &mut total);
@@ -104,7 +105,7 @@ impl Aggregates for InMemory {
 
     fn second_moment(&self, frame: &Ball) -> Raw<Vec<i64>> {
         let length = self.dim * (self.dim + 1) / 2;
-        Raw::seal(match self.tiles(frame, None).filter(|tiles| Moments::new(tiles).is_some()) {
+        Raw::seal(match self.tiles(frame, None, None).filter(|tiles| Moments::new(tiles).is_some()) {
             Some(tiles) => self.fold(length, |block, out| {
                 if let Some(mut moments) = Moments::new(&tiles) {
                     self.show(&tiles, block, &mut moments);
@@ -117,7 +118,7 @@ impl Aggregates for InMemory {
     }
 
     fn distance_histogram(&self, frame: &Ball, points: &Points, edges: &[u32]) -> Raw<Vec<i64>> {
-        if let Some(tiles) = self.tiles(frame, Some(points)) {
+        if let Some(tiles) = self.tiles(frame, Some(points), None) {
             return Raw::seal(
                 self.fold(edges.len(), |block, out| self.show(&tiles, block, &mut Bins::new(out, edges))),
             );
@@ -133,13 +134,13 @@ impl Aggregates for InMemory {
         }))
     }
 
-    fn votes(&self, frame: &Ball, points: &Points) -> Raw<Vec<i64>> {
-        if let Some(tiles) = self.tiles(frame, Some(points)) {
+    fn votes(&self, frame: &Ball, points: &Points, directions: Option<&Directions>) -> Raw<Vec<i64>> {
+        if let Some(tiles) = self.tiles(frame, Some(points), directions) {
             return Raw::seal(self.fold(points.len(), |block, out| self.show(&tiles, block, &mut Votes(out))));
         }
         let nearest = Nearest::new(points);
         Raw::seal(self.fold(points.len(), |block, out| {
-            plain::rows(block, frame, |_, row| out[nearest.find(row).0] += 1);
+            plain::along(block, frame, directions, |row| out[nearest.find(row).0] += 1);
         }))
     }
 
@@ -150,32 +151,26 @@ impl Aggregates for InMemory {
         radii: &[u32],
         directions: Option<&Directions>,
     ) -> Raw<ExactSums> {
-        let (clusters, width) = (points.len(), directions.map_or(self.dim, Directions::len));
+        let (clusters, width) = (points.len(), points.dim());
         let length = clusters * (width + 1);
-        let tiles = self.tiles(frame, Some(points));
-        let directed = tiles.as_ref().zip(directions).and_then(|(tiles, d)| tiles.directions(d.iter()));
-        let mut counts = match (tiles, directed, directions) {
-            (Some(tiles), None, None) => self.fold(length, |block, out| {
+        let mut counts = if let Some(tiles) = self.tiles(frame, Some(points), directions) {
+            self.fold(length, |block, out| {
                 let mut sums = Sums::new(&tiles, radii);
                 self.show(&tiles, block, &mut sums);
                 sums.write(out);
-            }),
-            (Some(tiles), Some(directed), Some(_)) => self.fold(length, |block, out| {
-                self.show(&tiles, block, &mut Projected::new(&directed, radii, out));
-            }),
-            _ => {
-                let nearest = Nearest::new(points);
-                let centres: Vec<&[i32]> = points.iter().collect();
-                self.fold(length, |block, out| {
-                    plain::rows(block, frame, |_, row| {
-                        let (cluster, _) = nearest.find(row);
-                        out[cluster] += 1;
-                        let start = clusters + cluster * width;
-                        let difference = plain::difference(row, centres[cluster], radii[cluster], directions);
-                        plain::add(&mut out[start..start + width], &difference);
-                    });
-                })
-            }
+            })
+        } else {
+            let nearest = Nearest::new(points);
+            let centres: Vec<&[i32]> = points.iter().collect();
+            self.fold(length, |block, out| {
+                plain::along(block, frame, directions, |row| {
+                    let (cluster, _) = nearest.find(row);
+                    out[cluster] += 1;
+                    let start = clusters + cluster * width;
+                    let difference = plain::difference(row, centres[cluster], radii[cluster]);
+                    plain::add(&mut out[start..start + width], &difference);
+                });
+            })
         };
         let sums = counts.split_off(clusters);
         Raw::seal(ExactSums { counts, sums })
@@ -194,7 +189,7 @@ impl Aggregates for InMemory {
             }
         };
         let length = segments * (groups + 1);
-        let mut counts = if let Some(tiles) = self.tiles(frame, Some(points)) {
+        let mut counts = if let Some(tiles) = self.tiles(frame, Some(points), None) {
             self.fold(length, |block, out| {
                 self.show(&tiles, block, &mut Each(|unit, nearest| add(out, block.first + unit, nearest)));
             })

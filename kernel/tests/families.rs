@@ -179,7 +179,7 @@ fn beside_the_numbers(data: &impl Aggregates) -> Vec<(usize, Vec<Line>)> {
     let count = measurement::count(data, pay()).unwrap();
     let sum = measurement::sum(data, &frame, pay()).unwrap();
     let moment = measurement::second_moment(data, &frame, pay()).unwrap();
-    let votes = measurement::votes(data, &frame, &points, pay()).unwrap();
+    let votes = measurement::votes(data, &frame, &points, None, pay()).unwrap();
     let histogram = measurement::distance_histogram(data, &frame, &points, &[10, 100, 1000], pay()).unwrap();
     let sums = measurement::clipped_sums(data, &frame, &points, &[500; 20], None, pay(), pay()).unwrap();
     let incidence = measurement::incidence(data, &frame, &points, &segment_of, 4, pay(), pay()).unwrap();
@@ -222,7 +222,7 @@ fn errors_and_their_texts_do_not_follow_the_data() {
         let mut pay = || part(&mut purse, 1_000_000);
         let errors: Vec<MeasurementError> = vec![
             measurement::sum(&data, &flat, pay()).unwrap_err(),
-            measurement::votes(&data, &flat, &points, pay()).unwrap_err(),
+            measurement::votes(&data, &flat, &points, None, pay()).unwrap_err(),
             measurement::distance_histogram(&data, &frame, &points, &[], pay()).unwrap_err(),
             measurement::clipped_sums(&data, &frame, &points, &[0], None, pay(), pay()).unwrap_err(),
             measurement::incidence(&data, &frame, &points, &[7], 2, pay(), pay()).unwrap_err(),
@@ -263,7 +263,7 @@ fn clusters_without_a_unit_get_their_noise_when_all_units_are_elsewhere() {
     is_the_noise_of(&round.counts[1..], round.count_sigma);
     is_the_noise_of(&round.sums[2..], round.sum_sigma[1]);
 
-    let votes = measurement::votes(&data, &frame, &points, pay()).unwrap();
+    let votes = measurement::votes(&data, &frame, &points, None, pay()).unwrap();
     is_the_noise_of(&votes.value()[1..], votes.lines()[0].sigma);
 
     let incidence = measurement::incidence(&data, &frame, &points, &segment_of, 200, pay(), pay()).unwrap();

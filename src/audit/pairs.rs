@@ -157,7 +157,7 @@ fn places() -> Result<Vec<Game>, EngineError> {
             "a customer alone at a site",
             base,
             outlier,
-            Box::new(move |data, permit| Ok(numbers(measurement::votes(data, &whole, &sites, permit)?.value()))),
+            Box::new(move |data, permit| Ok(numbers(measurement::votes(data, &whole, &sites, None, permit)?.value()))),
         )?,
     ])
 }
@@ -175,6 +175,9 @@ fn sums() -> Result<Vec<Game>, EngineError> {
         })
     };
     let axis = Directions::new(3, &[0.577_350_27; 3]).map_err(crate::cluster::ClusterError::from)?;
+    // Where the corners are along the diagonal.
+    let corner = (f64::from(EDGE) * 3_f64.sqrt()) as i32;
+    let along = Points::new(1, vec![0, -corner, corner]).map_err(crate::cluster::ClusterError::from)?;
     Ok(vec![
         game(
             "clipped sums per centre",
@@ -188,14 +191,14 @@ fn sums() -> Result<Vec<Game>, EngineError> {
             "a customer alone in an empty cluster",
             base.clone(),
             Person::at([1.0, 1.0, 0.5]),
-            clipped(frame.clone(), centres.clone(), vec![600; 3], None),
+            clipped(frame.clone(), centres, vec![600; 3], None),
         )?,
         game(
             "clipped sums along directions",
             "an outlier far outside of its clipping radius",
             base,
             Person::at([0.45; 3]),
-            clipped(frame, centres, vec![200; 3], Some(axis)),
+            clipped(frame, along, vec![200; 3], Some(axis)),
         )?,
     ])
 }

@@ -1,26 +1,34 @@
 //! Initial centres: noisy votes for public sites, then weighted k-means on the sites.
 
-use ndarray::{Array2, ArrayView1, Axis, s};
+use ndarray::{Array2, Axis, s};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rand_distr::StandardNormal;
+use rayon::prelude::*;
 use tactful_kernel::Directions;
 use tactful_kernel::measurement::{self, Aggregates};
 
 use super::centres::points;
 use super::frame::Framed;
 use super::subspace::Subspace;
-use super::weighted::{self, nearest};
+use super::weighted::{self, Among};
 use super::{ClusterError, Purse, Shares, masses};
 
 /// A site is split further when its noisy votes stand this many standard deviations above zero.
 const SIGNIFICANT: f64 = 2.0;
-/// Cells of a grid at most, and sites of the first round at most.
+/// Cells of a grid at most.
 const MOST_CELLS: f64 = 20_000.0;
-const MOST_FIRST: f64 = 400.0;
-/// Sites of the second round at most, and children of one site at most.
-const MOST_SECOND: usize = 400;
+/// Children of one site at most.
 const MOST_CHILDREN: usize = 24;
+/// Rows of a sample that one thread looks at.
+const SHARE: usize = 512;
+
+/// Sites of the first round at most, and children of all of them in the second. 400 each up to 250,000 rows; for more, where
+/// every site costs a look at all rows and tells little more than its neighbours, fewer: 256 and 164 from 950,000 on.
+fn most_sites(population: f64) -> (f64, f64) {
+    let part = (250_000.0 / population).cbrt().clamp(0.64, 1.0);
+    (400.0 * part, 400.0 * part * part)
+}
 
 /// Initial centres relative to the frame: clusters × features.
 pub(crate) fn measure(
@@ -55,7 +63,7 @@ fn grid(
         let step = cell / side.pow(axis as u32) % side;
         ((step as f64 + 0.5) / side as f64 * 2.0 - 1.0) * halves[axis]
     });
-    let votes = measurement::votes(data, &framed.ball, &points(&sites)?, purse.take(rho)?)?;
+    let votes = measurement::votes(data, &framed.ball, &points(&sites)?, None, purse.take(rho)?)?;
     purse.record(votes.lines());
     let votes: Vec<f64> = votes.value().iter().map(|&v| v as f64).collect();
     Ok(weighted::kmeans(&sites, &masses::expected(&votes, sigma), clusters))
@@ -79,18 +87,19 @@ fn first_round(
 ) -> Result<Heavy, ClusterError> {
     let rho = purse.price(purse.shares().first_votes)?;
     let sigma = 1.0 / (2.0 * rho.value()).sqrt();
-    let number = (0.1 * framed.population / sigma).clamp(2.0 * clusters as f64, MOST_FIRST) as usize;
+    let most = most_sites(framed.population).0.max(2.0 * clusters as f64);
+    let number = (0.1 * framed.population / sigma).clamp(2.0 * clusters as f64, most) as usize;
     let radius = f64::from(framed.ball.radius());
     let sample = normal_sample((20 * number).max(2000), subspace, radius);
-    let sites = quantise(&sample, number);
-    let votes = measurement::votes(data, &framed.ball, &points(&lift(&sites, subspace))?, purse.take(rho)?)?;
+    let (sites, spacing) = quantise(&sample, number);
+    let directions = subspace_directions(framed, subspace)?;
+    let votes = measurement::votes(data, &framed.ball, &points(&sites)?, Some(&directions), purse.take(rho)?)?;
     purse.record(votes.lines());
     let votes: Vec<f64> = votes.value().iter().map(|&v| v as f64).collect();
     let mut order: Vec<usize> = (0..number).collect();
     order.sort_by(|&a, &b| votes[b].total_cmp(&votes[a]));
     let heavy = order.iter().filter(|&&i| votes[i] > SIGNIFICANT * sigma).count().max(2).min(number);
     order.truncate(heavy);
-    let spacing = spacing(&sample, &sites);
     Ok(Heavy {
         sites: sites.select(Axis(0), &order),
         weights: order.iter().map(|&i| votes[i].max(sigma)).collect(),
@@ -113,9 +122,10 @@ fn second_round(
     let mut children: Vec<usize> =
         heavy.weights.iter().map(|w| ((w / (4.0 * sigma)).max(0.0) as usize).min(MOST_CHILDREN)).collect();
     let total: usize = children.iter().sum();
-    if total > MOST_SECOND {
+    let most = most_sites(framed.population).1 as usize;
+    if total > most {
         for number in &mut children {
-            *number = *number * MOST_SECOND / total;
+            *number = *number * most / total;
         }
     }
     let mut random = StdRng::seed_from_u64(2);
@@ -136,12 +146,10 @@ fn second_round(
         }
     }
     let radii: Vec<u32> = radii.iter().map(|r| r.round().clamp(1.0, f64::from(framed.ball.radius())) as u32).collect();
-    let kept_directions = subspace.directions.slice(s![.., ..subspace.kept]);
-    let unit_vectors: Vec<f64> = kept_directions.t().iter().copied().collect();
-    let directions = Directions::new(framed.lattice.dim(), &unit_vectors)?;
+    let directions = subspace_directions(framed, subspace)?;
     let (for_sums, for_counts) = (purse.take(means_rho)?, purse.take(votes_rho)?);
-    let lifted = points(&lift(&sites, subspace))?;
-    let sums = measurement::clipped_sums(data, &framed.ball, &lifted, &radii, Some(&directions), for_sums, for_counts)?;
+    let at = points(&sites)?;
+    let sums = measurement::clipped_sums(data, &framed.ball, &at, &radii, Some(&directions), for_sums, for_counts)?;
     purse.record(sums.lines());
     let sums = sums.value();
     let votes: Vec<f64> = sums.counts.iter().map(|&v| v as f64).collect();
@@ -157,6 +165,13 @@ fn second_round(
     }
     let centres = weighted::kmeans(&sites, &masses::expected(&votes, sums.count_sigma), clusters);
     Ok(lift(&centres, subspace))
+}
+
+/// The directions that the subspace is spanned by.
+fn subspace_directions(framed: &Framed, subspace: &Subspace) -> Result<Directions, ClusterError> {
+    let kept = subspace.directions.slice(s![.., ..subspace.kept]);
+    let unit_vectors: Vec<f64> = kept.t().iter().copied().collect();
+    Ok(Directions::new(framed.lattice.dim(), &unit_vectors)?)
 }
 
 /// From coordinates of the subspace to features.
@@ -182,14 +197,20 @@ fn normal_sample(size: usize, subspace: &Subspace, radius: f64) -> Array2<f64> {
     sample
 }
 
-/// `number` sites that quantise a sample: a few Lloyd iterations from its first rows.
-fn quantise(sample: &Array2<f64>, number: usize) -> Array2<f64> {
+/// `number` sites that quantise a sample, by a few Lloyd iterations from its first rows, and the mean distance of the
+/// sample from each, per coordinate.
+fn quantise(sample: &Array2<f64>, number: usize) -> (Array2<f64>, Vec<f64>) {
+    let rows: Vec<f32> = sample.iter().map(|&v| v as f32).collect();
+    // Sums do not depend on who found the sites: they are added up in the order of the sample.
+    let assign = |sites: &Array2<f64>| -> Vec<usize> {
+        let among = Among::new(sites);
+        rows.par_chunks(SHARE * sample.ncols()).flat_map_iter(|share| among.find_all(share)).collect()
+    };
     let mut sites = sample.slice(s![..number, ..]).to_owned();
     for _ in 0..8 {
         let mut sums = Array2::<f64>::zeros(sites.raw_dim());
         let mut counts = vec![0.0; number];
-        for row in sample.axis_iter(Axis(0)) {
-            let (site, _) = nearest(&sites, row);
+        for (row, site) in sample.axis_iter(Axis(0)).zip(assign(&sites)) {
             counts[site] += 1.0;
             sums.row_mut(site).scaled_add(1.0, &row);
         }
@@ -197,20 +218,42 @@ fn quantise(sample: &Array2<f64>, number: usize) -> Array2<f64> {
             sites.row_mut(site).assign(&(&sums.row(site) / count));
         }
     }
-    sites
-}
-
-/// Mean distance of the sample from each site, per coordinate.
-fn spacing(sample: &Array2<f64>, sites: &Array2<f64>) -> Vec<f64> {
-    let (mut sums, mut counts) = (vec![0.0; sites.nrows()], vec![0.0; sites.nrows()]);
-    let mut each = |row: ArrayView1<f64>| {
-        let (site, square) = nearest(sites, row);
+    let (mut sums, mut counts) = (vec![0.0; number], vec![0.0; number]);
+    for (row, site) in sample.axis_iter(Axis(0)).zip(assign(&sites)) {
+        let square: f64 = row.iter().zip(sites.row(site)).map(|(a, b)| (a - b) * (a - b)).sum();
         sums[site] += square.sqrt();
         counts[site] += 1.0;
-    };
-    sample.axis_iter(Axis(0)).for_each(&mut each);
+    }
     let overall = sums.iter().sum::<f64>() / counts.iter().sum::<f64>().max(1.0);
     let per_coordinate = (sample.ncols() as f64).sqrt();
     let mean = |(sum, count): (&f64, &f64)| if *count > 0.0 { sum / count } else { overall };
-    sums.iter().zip(&counts).map(|pair| mean(pair) / per_coordinate).collect()
+    let spacing = sums.iter().zip(&counts).map(|pair| mean(pair) / per_coordinate).collect();
+    (sites, spacing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_population_has_fewer_sites() {
+        assert_eq!(most_sites(10.0), (400.0, 400.0));
+        assert_eq!(most_sites(250_000.0), (400.0, 400.0));
+        assert!(most_sites(500_000.0).0 < 400.0 && most_sites(500_000.0).0 > 300.0);
+        assert_eq!(most_sites(1e6), (256.0, 400.0 * 0.64 * 0.64));
+    }
+
+    /// Neither the threads nor the width of the vectors may decide on centres.
+    #[test]
+    fn sites_do_not_depend_on_the_number_of_threads() {
+        let mut random = StdRng::seed_from_u64(3);
+        let sample = Array2::from_shape_fn((3000, 5), |_| 900.0 * random.sample::<f64, _>(StandardNormal));
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| quantise(&sample, 70))
+        };
+        let (sites, spacing) = on(1);
+        assert_eq!(on(3), (sites.clone(), spacing.clone()));
+        assert!(sites.iter().all(|v| v.is_finite()) && spacing.iter().all(|&v| v > 0.0 && v < 900.0));
+    }
 }

@@ -380,9 +380,12 @@ fn ask(data: &InMemory, questions: &Questions) -> Answers {
     let directions = Directions::new(dim, &along).unwrap();
     let (radii, edges): (_, Vec<u32>) = (&questions.radii[..points.len()], questions.edges.iter().copied().collect());
     let segment_of = &questions.segment_of[..points.len()];
-    let clipped = [None, Some(&directions)].map(|along| {
-        let answer = open(data.clipped_sums(&frame, &points, radii, along));
-        (answer.counts, answer.sums, along.map_or(dim, Directions::len))
+    // As many points along the directions, of the same numbers.
+    let numbers = points.iter().flatten().copied().cycle();
+    let within = Points::new(directions.len(), numbers.take(points.len() * directions.len()).collect()).unwrap();
+    let clipped = [(&points, None), (&within, Some(&directions))].map(|(points, along)| {
+        let answer = open(data.clipped_sums(&frame, points, radii, along));
+        (answer.counts, answer.sums, points.dim())
     });
     let incidence = open(data.incidence(&frame, &points, segment_of, 4));
     Answers {
@@ -392,7 +395,7 @@ fn ask(data: &InMemory, questions: &Questions) -> Answers {
         sum: open(data.sum(&frame)),
         second_moment: open(data.second_moment(&frame)),
         histogram: open(data.distance_histogram(&frame, &points, &edges)),
-        votes: open(data.votes(&frame, &points)),
+        votes: open(data.votes(&frame, &points, None)),
         clipped,
         sizes: incidence.counts,
         signed: incidence.signed,
@@ -530,7 +533,7 @@ fn the_sensitivities_that_are_attacked_are_those_on_the_bill() {
     bill.extend_from_slice(measurement::sum(&data, &frame, part()).unwrap().lines());
     bill.extend_from_slice(measurement::second_moment(&data, &frame, part()).unwrap().lines());
     bill.extend_from_slice(measurement::distance_histogram(&data, &frame, &points, &[9], part()).unwrap().lines());
-    bill.extend_from_slice(measurement::votes(&data, &frame, &points, part()).unwrap().lines());
+    bill.extend_from_slice(measurement::votes(&data, &frame, &points, None, part()).unwrap().lines());
     let sums = measurement::clipped_sums(&data, &frame, &points, &[777, 777], None, part(), part());
     bill.extend_from_slice(sums.unwrap().lines());
     let incidence = measurement::incidence(&data, &frame, &points, &[0, 1], 2, part(), part());

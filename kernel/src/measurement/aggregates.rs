@@ -46,11 +46,11 @@ pub trait Aggregates {
     /// How many units lie at a distance in `(edges[i-1], edges[i]]` from their nearest point. The first
     /// bin starts at 0 and includes it; units beyond the last edge count in the last bin.
     fn distance_histogram(&self, frame: &Ball, points: &Points, edges: &[u32]) -> Raw<Vec<i64>>;
-    /// How many units have each point as their nearest.
-    fn votes(&self, frame: &Ball, points: &Points) -> Raw<Vec<i64>>;
+    /// How many units have each point as their nearest. With `directions`, a unit is its coordinates along these, each
+    /// rounded down to a whole step, and points have one coordinate a direction.
+    fn votes(&self, frame: &Ball, points: &Points, directions: Option<&Directions>) -> Raw<Vec<i64>>;
     /// Per point: how many units have it as their nearest, and the sum of their differences from it, each
-    /// clipped to that point's radius. With `directions`, the differences are first projected on these
-    /// (see [`Directions`]), and the sums have one entry a direction.
+    /// clipped to that point's radius. Units, points and sums are along `directions` as in [`Self::votes`].
     fn clipped_sums(
         &self,
         frame: &Ball,
@@ -95,8 +95,8 @@ impl<A: Aggregates> Aggregates for &A {
         (**self).distance_histogram(frame, points, edges)
     }
 
-    fn votes(&self, frame: &Ball, points: &Points) -> Raw<Vec<i64>> {
-        (**self).votes(frame, points)
+    fn votes(&self, frame: &Ball, points: &Points, directions: Option<&Directions>) -> Raw<Vec<i64>> {
+        (**self).votes(frame, points, directions)
     }
 
     fn clipped_sums(

@@ -50,7 +50,7 @@ pub fn sizes_above_floor(
     let sigma = Sigma::affordable(1, permit.rho_nano())?;
     let threshold = floor.checked_add(noise::tail(sigma, delta.value())).ok_or(MeasurementError::Range)?;
     let (reservation, line, source) = permit.spend();
-    let votes = data.votes(frame, points).open();
+    let votes = data.votes(frame, points, None).open();
     let mut exact = vec![0_i64; segments];
     for (&segment, units) in segment_of.iter().zip(votes) {
         exact[segment] += units;

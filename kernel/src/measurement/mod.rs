@@ -25,7 +25,7 @@ pub use moments::{count, second_moment, sum};
 pub use sums::{ClippedSums, clipped_sums};
 pub use votes::{distance_histogram, votes};
 
-use crate::lattice::{Ball, Points};
+use crate::lattice::{Ball, Directions, Points};
 use crate::ledger::Permit;
 use crate::loss::Rho;
 use crate::noise::{self, Sigma};
@@ -72,6 +72,19 @@ fn check_frame(data: &impl Aggregates, frame: &Ball) -> Result<(), MeasurementEr
 fn check_points(data: &impl Aggregates, frame: &Ball, points: &Points) -> Result<(), MeasurementError> {
     check_frame(data, frame)?;
     if points.is_empty() || points.dim() != data.dim() { Err(MeasurementError::Shape) } else { Ok(()) }
+}
+
+/// The same for points along directions, if there are any.
+fn check_along(
+    data: &impl Aggregates,
+    frame: &Ball,
+    points: &Points,
+    directions: Option<&Directions>,
+) -> Result<(), MeasurementError> {
+    let Some(directions) = directions else { return check_points(data, frame, points) };
+    check_frame(data, frame)?;
+    let fits = directions.dim() == data.dim() && points.dim() == directions.len() && !points.is_empty();
+    if fits { Ok(()) } else { Err(MeasurementError::Shape) }
 }
 
 /// Refuses two permits of different reservations: the value minted from both would name only one.

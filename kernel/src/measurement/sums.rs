@@ -1,6 +1,6 @@
 //! Counts and relative clipped sums per centre: what noisy Lloyd's rounds are made of.
 
-use super::{Aggregates, MeasurementError, check_payer, check_points, receipt};
+use super::{Aggregates, MeasurementError, check_along, check_payer, receipt};
 use crate::lattice::{Ball, Directions, Points};
 use crate::ledger::Permit;
 use crate::noise::Sigma;
@@ -22,8 +22,8 @@ pub struct ClippedSums {
 }
 
 /// Per centre, the number of nearest units and the sum of their differences from it, each clipped to
-/// `radii` of that centre (one radius a centre). With `directions`, differences are projected before they
-/// are clipped, and the sums have one entry a direction.
+/// `radii` of that centre (one radius a centre). With `directions`, units, centres and sums are along these (as in
+/// [`Aggregates::votes`]).
 ///
 /// *Claim:* (ρ₁ + ρ₂)-zCDP for the two permits' ρ. *Sensitivity:* counts 1; sums: a unit touches one
 /// centre's sum, by at most that centre's radius, and the noise there is proportional to it.
@@ -41,10 +41,9 @@ pub fn clipped_sums(
     for_sums: Permit,
     for_counts: Permit,
 ) -> Result<Noised<ClippedSums>, MeasurementError> {
-    check_points(data, frame, centres)?;
-    let width = directions.map_or(data.dim(), Directions::len);
-    let fits = radii.len() == centres.len() && directions.is_none_or(|d| d.dim() == data.dim());
-    if !fits || radii.contains(&0) {
+    check_along(data, frame, centres, directions)?;
+    let width = centres.dim();
+    if radii.len() != centres.len() || radii.contains(&0) {
         return Err(MeasurementError::Shape);
     }
     check_payer(&for_sums, &for_counts)?;

@@ -1,7 +1,7 @@
 //! Histograms: distances over public bins, votes for public points.
 
-use super::{Aggregates, MeasurementError, check_points, gaussian};
-use crate::lattice::{Ball, Points};
+use super::{Aggregates, MeasurementError, check_along, check_points, gaussian};
+use crate::lattice::{Ball, Directions, Points};
 use crate::ledger::Permit;
 use crate::noised::Noised;
 
@@ -27,7 +27,7 @@ pub fn distance_histogram(
     gaussian("histogram of distances", data.distance_histogram(frame, points, edges), 1, permit)
 }
 
-/// Units per nearest point.
+/// Units per nearest point, among points in the space of the rows or along `directions` (as in [`Aggregates::votes`]).
 ///
 /// *Claim:* ρ-zCDP. *Sensitivity:* 1, a unit votes once. *Assumes:* (2), (3), (4).
 /// *Reference:* `kernel/proofs/votes.md`.
@@ -38,8 +38,9 @@ pub fn votes(
     data: &impl Aggregates,
     frame: &Ball,
     points: &Points,
+    directions: Option<&Directions>,
     permit: Permit,
 ) -> Result<Noised<Vec<i64>>, MeasurementError> {
-    check_points(data, frame, points)?;
-    gaussian("votes for sites", data.votes(frame, points), 1, permit)
+    check_along(data, frame, points, directions)?;
+    gaussian("votes for sites", data.votes(frame, points, directions), 1, permit)
 }

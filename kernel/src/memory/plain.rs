@@ -16,6 +16,18 @@ pub(super) fn rows(block: &Block<'_>, frame: &Ball, mut show: impl FnMut(usize, 
     }
 }
 
+/// [`rows`] without their numbers, and as coordinates along directions if there are any.
+pub(super) fn along(block: &Block<'_>, frame: &Ball, directions: Option<&Directions>, mut show: impl FnMut(&[i32])) {
+    let mut coordinates = Vec::new();
+    rows(block, frame, |_, row| match directions {
+        None => show(row),
+        Some(directions) => {
+            directions.project(row, &mut coordinates);
+            show(&coordinates);
+        }
+    });
+}
+
 /// Points with their squared norms.
 pub(super) struct Nearest<'a>(Vec<(&'a [i32], i64)>);
 
@@ -47,13 +59,9 @@ pub(super) fn add_moments(sums: &mut [i64], row: &[i32]) {
     }
 }
 
-/// A row's difference from a point, projected if there are directions, and clipped.
-pub(super) fn difference(row: &[i32], point: &[i32], radius: u32, directions: Option<&Directions>) -> Vec<i32> {
+/// A row's difference from a point, clipped.
+pub(super) fn difference(row: &[i32], point: &[i32], radius: u32) -> Vec<i32> {
     let mut difference: Vec<i32> = row.iter().zip(point).map(|(&v, &c)| v - c).collect();
-    if let Some(directions) = directions {
-        let whole = std::mem::take(&mut difference);
-        directions.project(&whole, &mut difference);
-    }
     clip(&mut difference, radius);
     difference
 }

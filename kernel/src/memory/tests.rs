@@ -18,6 +18,8 @@ struct Case {
     points: Points,
     radii: Vec<u32>,
     directions: Directions,
+    /// As many points, along the directions.
+    along: Points,
     edges: Vec<u32>,
 }
 
@@ -44,26 +46,22 @@ impl Case {
         self.rows.iter().map(|row| clipped(relative(row), self.frame.radius())).collect()
     }
 
-    fn nearest(&self, row: &[i64]) -> (usize, u64) {
-        let squares: Vec<u64> = self.points.iter().map(|point| square(&minus(row, point))).collect();
-        let least = *squares.iter().min().unwrap();
-        (squares.iter().position(|&square| square == least).unwrap(), least)
+    /// The rows in the frame, along the directions.
+    fn seen_along(&self) -> Vec<Vec<i64>> {
+        let along = |row: Vec<i64>| self.directions.iter().map(|d| dot(&row, d).div_euclid(1 << 14)).collect();
+        self.seen().into_iter().map(along).collect()
     }
 
-    /// Counts and sums, projected or not.
-    fn clipped_sums(&self, directions: Option<&Directions>) -> (Vec<i64>, Vec<i64>) {
-        let width = directions.map_or(self.lattice.dim(), Directions::len);
-        let centres: Vec<&[i32]> = self.points.iter().collect();
+    /// Counts and sums.
+    fn clipped_sums(&self, rows: &[Vec<i64>], points: &Points) -> (Vec<i64>, Vec<i64>) {
+        let width = points.dim();
+        let centres: Vec<&[i32]> = points.iter().collect();
         let (mut counts, mut sums) = (vec![0; centres.len()], vec![0; centres.len() * width]);
-        for row in self.seen() {
-            let (cluster, _) = self.nearest(&row);
+        for row in rows {
+            let (cluster, _) = nearest(points, row);
             counts[cluster] += 1;
-            let whole = minus(&row, centres[cluster]);
-            let difference = match directions {
-                None => whole,
-                Some(directions) => directions.iter().map(|d| dot(&whole, d).div_euclid(1 << 14)).collect(),
-            };
-            for (sum, v) in sums[cluster * width..].iter_mut().zip(clipped(difference, self.radii[cluster])) {
+            let difference = clipped(minus(row, centres[cluster]), self.radii[cluster]);
+            for (sum, v) in sums[cluster * width..].iter_mut().zip(difference) {
                 *sum += v;
             }
         }
@@ -88,10 +86,10 @@ impl Case {
         let moments: Vec<i64> = pairs.map(|(i, j)| over(&|row| row[i] * row[j])).collect();
         prop_assert_eq!(engine.second_moment(&self.frame).open(), moments);
 
-        let nearest: Vec<(usize, u64)> = seen.iter().map(|row| self.nearest(row)).collect();
+        let nearest: Vec<(usize, u64)> = seen.iter().map(|row| nearest(&self.points, row)).collect();
         let votes = |of: usize| nearest.iter().filter(|(index, _)| *index == of).count().cast_signed() as i64;
         let votes: Vec<i64> = (0..self.points.len()).map(votes).collect();
-        prop_assert_eq!(engine.votes(&self.frame, &self.points).open(), votes);
+        prop_assert_eq!(engine.votes(&self.frame, &self.points, None).open(), votes);
         let mut bins = vec![0; self.edges.len()];
         for &(_, square) in &nearest {
             let within = self.edges.iter().position(|&edge| square <= u64::from(edge).pow(2));
@@ -99,9 +97,12 @@ impl Case {
         }
         prop_assert_eq!(engine.distance_histogram(&self.frame, &self.points, &self.edges).open(), bins);
 
-        for directions in [None, Some(&self.directions)] {
-            let exact = engine.clipped_sums(&self.frame, &self.points, &self.radii, directions).open();
-            prop_assert_eq!((exact.counts, exact.sums), self.clipped_sums(directions));
+        let along = self.seen_along();
+        for (rows, points, directions) in [(&seen, &self.points, None), (&along, &self.along, Some(&self.directions))] {
+            let (counts, sums) = self.clipped_sums(rows, points);
+            prop_assert_eq!(&engine.votes(&self.frame, points, directions).open(), &counts);
+            let exact = engine.clipped_sums(&self.frame, points, &self.radii, directions).open();
+            prop_assert_eq!((exact.counts, exact.sums), (counts, sums));
         }
 
         let segment_of: Vec<usize> = (0..self.points.len()).map(|point| point % 2).collect();
@@ -126,6 +127,12 @@ fn levels() -> Vec<Level> {
     #[cfg(not(target_arch = "x86_64"))]
     let less: [Option<Level>; 0] = [];
     [Level::baseline()].into_iter().chain(less.into_iter().flatten()).chain([best]).collect()
+}
+
+fn nearest(points: &Points, row: &[i64]) -> (usize, u64) {
+    let squares: Vec<u64> = points.iter().map(|point| square(&minus(row, point))).collect();
+    let least = *squares.iter().min().unwrap();
+    (squares.iter().position(|&square| square == least).unwrap(), least)
 }
 
 fn square(vector: &[i64]) -> u64 {
@@ -156,7 +163,8 @@ fn step(most: i32) -> impl Strategy<Value = i32> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let sizes = (prop_oneof![1_usize..=6, 1_usize..=70], 0_usize..70, 1_usize..12, 1_usize..7);
+    let sizes =
+        (prop_oneof![1_usize..=6, 1_usize..=70], 0_usize..70, 1_usize..12, prop_oneof![1_usize..7, 30_usize..40]);
     // Ordinary frames and points, and ones that need more than 16 or 32 bits.
     let reaches = prop_oneof![4 => Just((2048, 4096)), 1 => Just((20_000, 20_000)), 1 => Just((65_536, 1 << 20))];
     (sizes, reaches).prop_flat_map(|((dim, units, points, width), (frame, reach))| {
@@ -167,12 +175,16 @@ fn case() -> impl Strategy<Value = Case> {
             prop::collection::vec((prop::collection::vec(value, dim), any::<u64>()), units),
             prop::collection::vec(step(frame), dim),
             prop_oneof![1_u32..300, 1_u32..20_000, Just(65_536)],
-            prop::collection::vec(step(reach), dim * points),
-            prop::collection::vec(prop_oneof![1_u32..300, 1_u32..20_000, Just(u32::MAX)], points),
+            prop::collection::vec(step(reach), (dim + width) * points),
+            prop_oneof![
+                prop::collection::vec(prop_oneof![1_u32..300, 1_u32..20_000, Just(u32::MAX)], points),
+                (1_u32..5000).prop_map(move |radius| vec![radius; points]),
+            ],
             prop::collection::vec(prop_oneof![-1.0_f64..=1.0, -0.3..0.3, Just(2.0)], dim * width),
             prop::collection::btree_set(prop_oneof![0_u32..20_000, Just(50_000), Just(u32::MAX)], 1..9),
         )
-            .prop_map(move |(weights, rows, centre, radius, points, radii, directions, edges)| {
+            .prop_map(move |(weights, rows, centre, radius, mut coordinates, radii, directions, edges)| {
+                let along = coordinates.split_off(dim * points);
                 let column = |&weight: &f64| Column::new(-1.0, 1.0, Spread::Linear, weight).unwrap();
                 let (rows, bought) = rows.into_iter().unzip();
                 Case {
@@ -180,9 +192,10 @@ fn case() -> impl Strategy<Value = Case> {
                     rows,
                     bought,
                     frame: Ball::new(centre, radius).unwrap(),
-                    points: Points::new(dim, points).unwrap(),
+                    points: Points::new(dim, coordinates).unwrap(),
                     radii,
                     directions: Directions::new(dim, &directions).unwrap(),
+                    along: Points::new(width, along).unwrap(),
                     edges: edges.into_iter().collect(),
                 }
             })
@@ -212,6 +225,7 @@ fn corners(dim: usize, units: usize, frame: i32, reach: i32) -> Case {
         points: Points::new(dim, corner(reach, 0).chain(corner(reach, 5)).collect()).unwrap(),
         radii: vec![1 << 13, 1 << 15],
         directions: Directions::new(dim, &vec![1.0 / (dim as f64).sqrt(); dim]).unwrap(),
+        along: Points::new(1, vec![reach, -reach]).unwrap(),
         edges: vec![0, 9000, 65_536],
     }
 }
@@ -240,13 +254,19 @@ fn whole_blocks_of_equal_rows_do_not_wrap() {
 #[test]
 fn ordinary_queries_go_in_tiles_and_far_points_do_not() {
     let tiled = |case: &Case| {
-        let tiles = case.engine().tiles(&case.frame, Some(&case.points));
-        let directed = tiles.as_ref().is_some_and(|tiles| tiles.directions(case.directions.iter()).is_some());
-        (tiles.as_ref().is_some_and(|tiles| Moments::new(tiles).is_some()), directed)
+        let engine = case.engine();
+        let directed = engine.tiles(&case.frame, Some(&case.along), Some(&case.directions)).is_some();
+        let tiles = engine.tiles(&case.frame, Some(&case.points), None);
+        (tiles.is_some_and(|tiles| Moments::new(&tiles).is_some()), directed)
     };
-    assert_eq!(tiled(&corners(64, 1, 2048, 2048)), (true, true));
+    assert_eq!(tiled(&corners(64, 1, 2048, 2048)), (true, false), "32768 steps along a direction");
+    assert_eq!(tiled(&corners(64, 1, 1024, 2048)), (true, true));
     assert_eq!(tiled(&corners(8, 1, 0, 2048)), (true, true));
-    assert_eq!(tiled(&corners(8, 1, 0, 16_000)), (false, false));
+    assert_eq!(
+        tiled(&corners(8, 1, 0, 16_000)),
+        (false, true),
+        "far from each other in eight features, and not along one"
+    );
     assert_eq!(tiled(&corners(1, 1, 2048, 40_000)), (false, false));
 }
 

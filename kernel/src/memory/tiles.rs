@@ -17,7 +17,8 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, i16x32, i32x16};
 
-use crate::lattice::{Ball, Lattice, ceil_sqrt, shrink, shrinking};
+use super::turn::{lengths, mask_last, turn, turn_back};
+use crate::lattice::{Ball, Directions, Lattice, Points, ceil_sqrt};
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 16;
@@ -45,54 +46,99 @@ fn side_by_side<const N: usize>(points: &[Vec<i16>]) -> Vec<[i32; N]> {
     groups
 }
 
-/// Products of each of sixteen rows with `N` points.
+/// Products of each of sixteen rows with `N` vectors, added to what they start from.
 #[inline(always)]
-pub(super) fn products<S: Simd, const N: usize>(simd: S, tile: &[i16x32<S>], points: &[[i32; N]]) -> [i32x16<S>; N] {
+fn products<S: Simd, const N: usize>(
+    simd: S,
+    tile: &[i16x32<S>],
+    vectors: &[[i32; N]],
+    starts: &[i32; N],
+) -> [i32x16<S>; N] {
     let mut sums = [i32x16::splat(simd, 0); N];
-    for (&column, pairs) in tile.iter().zip(points) {
+    for (sum, &start) in sums.iter_mut().zip(starts) {
+        *sum = i32x16::splat(simd, start);
+    }
+    for (&column, pairs) in tile.iter().zip(vectors) {
         for (sum, &pair) in sums.iter_mut().zip(pairs) {
-            let point: i16x32<S> = i32x16::splat(simd, pair).bitcast();
-            *sum += point.pairwise_dot_product(column);
+            let vector: i16x32<S> = i32x16::splat(simd, pair).bitcast();
+            *sum += vector.pairwise_dot_product(column);
         }
     }
     sums
 }
 
-/// Vectors whose products with every row of the tiles fit 32 bits.
-pub(super) struct Products {
+/// Vectors whose products with every row of the tiles fit 32 bits, and a number for each that its products are added to.
+struct Products {
     fours: Vec<[i32; FOUR]>,
     ones: Vec<[i32; 1]>,
+    starts: Vec<i32>,
     pairs: usize,
 }
 
 impl Products {
-    fn new(vectors: &[Vec<i16>]) -> Self {
+    fn new(vectors: &[Vec<i16>], starts: Vec<i32>) -> Self {
         let fours = vectors.len() / FOUR * FOUR;
         let pairs = vectors.first().map_or(1, |vector| vector.len().div_ceil(2));
-        Self { fours: side_by_side(&vectors[..fours]), ones: side_by_side(&vectors[fours..]), pairs }
+        Self { fours: side_by_side(&vectors[..fours]), ones: side_by_side(&vectors[fours..]), starts, pairs }
     }
 
     /// Gives the products with each vector, in order.
     #[inline(always)]
     fn each<S: Simd>(&self, simd: S, tile: &[i16x32<S>], mut give: impl FnMut(i32x16<S>)) {
-        for four in self.fours.chunks_exact(self.pairs) {
-            for products in products(simd, tile, four) {
-                give(products);
+        let (starts, rest) = self.starts.as_chunks::<FOUR>();
+        for (four, starts) in self.fours.chunks_exact(self.pairs).zip(starts) {
+            for &product in &products(simd, tile, four, starts) {
+                give(product);
             }
         }
-        for one in self.ones.chunks_exact(self.pairs) {
-            for products in products(simd, tile, one) {
-                give(products);
-            }
+        for (one, &start) in self.ones.chunks_exact(self.pairs).zip(rest) {
+            let [product] = products(simd, tile, one, &[start]);
+            give(product);
         }
+    }
+}
+
+/// Points, and what finding the nearest of them takes.
+struct Near {
+    points: Vec<Vec<i16>>,
+    /// ‖point‖² − 2 · point · row, which is least for the nearest.
+    distances: Products,
+}
+
+impl Near {
+    /// `None` if a coordinate does not fit when doubled, or its difference from one of a row, which are no wider than `wide`.
+    fn new(points: Vec<Vec<i16>>, wide: i64) -> Option<Self> {
+        short(points.iter().flatten().map(|&v| wide + i64::from(v).abs()))?;
+        let doubled = points.iter().map(|point| short(point.iter().map(|&v| -2 * i64::from(v))));
+        let doubled = doubled.collect::<Option<Vec<_>>>()?;
+        let squares = points.iter().map(|point| square(point) as i32).collect();
+        Some(Self { distances: Products::new(&doubled, squares), points })
+    }
+
+    /// The nearest point of each row, the first among equals, and the squared distance to it less the row's own.
+    #[inline(always)]
+    fn find<S: Simd>(&self, simd: S, tile: &[i16x32<S>]) -> (i32x16<S>, i32x16<S>) {
+        let mut best = i32x16::splat(simd, i32::MAX);
+        let mut nearest = i32x16::splat(simd, 0);
+        let mut index = 0;
+        self.distances.each(
+            simd,
+            tile,
+            #[inline(always)]
+            |distance| {
+                nearest = distance.simd_lt(best).select(i32x16::splat(simd, index), nearest);
+                best = best.min(distance);
+                index += 1;
+            },
+        );
+        (nearest, best)
     }
 }
 
 /// The frame's ball, when rows of the lattice may lie outside of it.
 struct Clip {
-    centre: Vec<i16>,
-    products: Products,
-    square: i32,
+    /// The frame's centre.
+    near: Near,
     radius: u32,
     radius_square: i32,
 }
@@ -102,27 +148,23 @@ pub(super) struct Tiles {
     dim: usize,
     clip: Option<Clip>,
     centre: Vec<i16>,
-    points: Vec<Vec<i16>>,
-    products: Products,
-    squares: Vec<i32>,
-    /// No row that has been seen through the frame is longer, counted from the lattice's middle.
-    reach: u64,
-    /// No coordinate of such a row is farther from the frame's centre's.
+    near: Near,
+    directed: Option<Directed>,
+    /// No coordinate of a row that has been seen through the frame is farther from the frame's centre's.
     widest: u64,
 }
 
 /// What is known of a tile's rows.
-pub(super) struct Seen<'a, S: Simd> {
+pub(super) struct Seen<'a> {
     /// Number of the first row.
     pub first: usize,
     /// How many of the sixteen rows there are.
     pub used: usize,
-    /// The rows inside the frame, on the lattice, one after the other, and readable for a [`STEP`] from each row's start.
+    /// The rows inside the frame, on the lattice or along the directions, one every `stride`, and readable for a [`STEP`]
+    /// from each row's start. For visits that look at them.
     pub rows: &'a [i16],
-    /// Features of a row.
-    pub dim: usize,
-    /// The same rows turned.
-    pub tile: &'a [i16x32<S>],
+    /// From one row's start to the next one's.
+    pub stride: usize,
     /// The nearest point of each row, the first among equals.
     pub nearest: [i32; ROWS],
     /// Squared distance to it.
@@ -131,19 +173,29 @@ pub(super) struct Seen<'a, S: Simd> {
 
 /// What is done with tiles.
 pub(super) trait Visit {
-    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_, S>);
+    /// Whether it looks at [`Seen::rows`].
+    const ROWS: bool;
+
+    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_>);
 }
 
 /// Room for a tile, kept from tile to tile.
 struct Room<S: Simd> {
     tile: Vec<i16x32<S>>,
     rows: Vec<i16>,
+    along: Vec<i16x32<S>>,
+    along_rows: Vec<i16>,
 }
 
 impl Tiles {
-    /// Looks from a frame at points, which are relative to its centre. `None` if some product, sum or
-    /// distance could leave its integer: public numbers alone decide.
-    pub fn new<'a>(lattice: &Lattice, frame: &Ball, points: impl Iterator<Item = &'a [i32]>) -> Option<Self> {
+    /// Looks from a frame at points, which are relative to its centre, and to coordinates along directions if there are
+    /// any. `None` if some product, sum or distance could leave its integer: public numbers alone decide.
+    pub fn new(
+        lattice: &Lattice,
+        frame: &Ball,
+        points: Option<&Points>,
+        directions: Option<&Directions>,
+    ) -> Option<Self> {
         let halves = || lattice.columns().iter().map(|column| i64::from(column.half_range()));
         let centre = short(frame.centre().iter().map(|&c| i64::from(c)))?;
         // Differences of rows and centre in 16 bits, and the farthest that a row can be from it.
@@ -154,34 +206,36 @@ impl Tiles {
         let radius = u64::from(lattice.radius());
         let widest =
             farthest.iter().map(|&v| u64::from(v.unsigned_abs())).max().map_or(0, |v| v.min(u64::from(frame.radius())));
+        // No row inside the frame is longer, counted from the lattice's middle.
         let reach = if inside { radius } else { radius.max(middle + u64::from(frame.radius())) };
-        let points = points
-            .map(|point| short(point.iter().zip(&centre).map(|(&p, &c)| i64::from(p) + i64::from(c))))
-            .collect::<Option<Vec<_>>>()?;
-        let longest = points.iter().map(|point| square(point)).max().map_or(0, ceil_sqrt);
-        // (‖row‖ + ‖point‖)² bounds the squared distance, twice the product, and what sums come by on the way.
-        if (reach + middle.max(u64::from(longest))).pow(2) >= i32::MAX.unsigned_abs().into() {
-            return None;
-        }
-        let clip = (!inside).then(|| Clip {
-            products: Products::new(std::slice::from_ref(&centre)),
-            square: square(&centre) as i32,
-            radius: frame.radius(),
-            // A radius that does not fit is above every distance.
-            radius_square: i32::try_from(u64::from(frame.radius()).pow(2)).unwrap_or(i32::MAX),
-            centre: centre.clone(),
-        });
-        let squares = points.iter().map(|point| square(point) as i32).collect();
-        Some(Self {
-            dim: lattice.dim(),
-            clip,
-            centre,
-            products: Products::new(&points),
-            squares,
-            points,
-            reach,
-            widest,
-        })
+        // The products with the centre too, whether rows have to be clipped or not.
+        fits(reach, std::slice::from_ref(&centre))?;
+        // What a row inside the frame has in a coordinate: it lies between a row of the lattice and the centre.
+        let wide = halves().zip(&centre).map(|(half, &c)| half.max(i64::from(c).abs())).max()?;
+        let points = points.into_iter().flat_map(Points::iter);
+        let (near, directed) = if let Some(directions) = directions {
+            let span = u64::from(ceil_sqrt(square(&farthest))).min(u64::from(frame.radius()));
+            let directed = Directed::new(directions, &centre, reach + middle, span)?;
+            let points = points.map(|point| short(point.iter().map(|&p| i64::from(p)))).collect::<Option<Vec<_>>>()?;
+            fits(directed.reach, &points)?;
+            (Near::new(points, directed.reach.cast_signed())?, Some(directed))
+        } else {
+            let moved = |point: &[i32]| short(point.iter().zip(&centre).map(|(&p, &c)| i64::from(p) + i64::from(c)));
+            let points = points.map(moved).collect::<Option<Vec<_>>>()?;
+            fits(reach, &points)?;
+            (Near::new(points, wide)?, None)
+        };
+        let clip = if inside {
+            None
+        } else {
+            Some(Clip {
+                near: Near::new(vec![centre.clone()], wide)?,
+                radius: frame.radius(),
+                // A radius that does not fit is above every distance.
+                radius_square: i32::try_from(u64::from(frame.radius()).pow(2)).unwrap_or(i32::MAX),
+            })
+        };
+        Some(Self { dim: lattice.dim(), clip, centre, near, directed, widest })
     }
 
     /// The frame's centre, on the lattice.
@@ -189,9 +243,9 @@ impl Tiles {
         &self.centre
     }
 
-    /// The points, on the lattice.
+    /// The points, on the lattice or along the directions.
     pub fn points(&self) -> &[Vec<i16>] {
-        &self.points
+        &self.near.points
     }
 
     /// The largest difference of a coordinate, of a row inside the frame, from the frame's centre.
@@ -199,32 +253,24 @@ impl Tiles {
         self.widest
     }
 
-    /// Directions whose products with any row and any point fit 32 bits.
-    pub fn directions<'a>(&self, directions: impl Iterator<Item = &'a [i32]>) -> Option<Directed> {
-        let vectors =
-            directions.map(|vector| short(vector.iter().map(|&v| i64::from(v)))).collect::<Option<Vec<_>>>()?;
-        let longest = |vectors: &[Vec<i16>]| vectors.iter().map(|v| square(v)).max().map_or(0, ceil_sqrt);
-        let most = (self.reach + u64::from(longest(&self.points))) * u64::from(longest(&vectors));
-        if most > i32::MAX.unsigned_abs().into() {
-            return None;
-        }
-        let dot = |a: &[i16], b: &[i16]| a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum();
-        let origins = self.points.iter().map(|point| vectors.iter().map(|v| dot(v, point)).collect()).collect();
-        Some(Directed { products: Products::new(&vectors), origins })
-    }
-
     /// Shows `units` rows, which begin at the start of `rows`. What comes after them is read and has no effect.
     #[inline(always)]
-    pub fn show<S: Simd>(&self, simd: S, rows: &[i16], units: usize, visit: &mut impl Visit) {
-        let turned = self.dim.div_ceil(STEP) * STEP;
+    pub fn show<S: Simd, V: Visit>(&self, simd: S, rows: &[i16], units: usize, visit: &mut V) {
+        let turned = self.dim.next_multiple_of(STEP);
         let reads = (ROWS - 1) * self.dim + turned;
+        let along = self.directed.as_ref().map_or(0, |directed| directed.stride);
         let nothing: i16x32<S> = i32x16::splat(simd, 0).bitcast();
-        let mut room = Room { tile: vec![nothing; turned / 2], rows: Vec::new() };
+        let mut room = Room {
+            tile: vec![nothing; turned / 2],
+            rows: vec![0; reads],
+            along: vec![nothing; along / 2],
+            along_rows: vec![0; along * ROWS],
+        };
         let mut last = Vec::new();
         for first in (0..units).step_by(ROWS) {
             let used = ROWS.min(units - first);
             let start = first * self.dim;
-            let lying = if let Some(lying) = rows.get(start..start + reads) {
+            let lying: &[i16] = if let Some(lying) = rows.get(start..start + reads) {
                 lying
             } else {
                 last.clear();
@@ -237,135 +283,166 @@ impl Tiles {
     }
 
     #[inline(always)]
-    fn tile<S: Simd>(
+    fn tile<S: Simd, V: Visit>(
         &self,
         simd: S,
         lying: &[i16],
         first: usize,
         used: usize,
         room: &mut Room<S>,
-        visit: &mut impl Visit,
+        visit: &mut V,
     ) {
+        let mut seen = Seen { first, used, rows: lying, stride: self.dim, nearest: [0; ROWS], squares: [0; ROWS] };
+        if self.clip.is_none() && self.near.points.is_empty() {
+            visit.see(simd, &seen);
+            return;
+        }
         let pairs = self.dim.div_ceil(2);
         turn(simd, lying, self.dim, &mut room.tile);
-        let mut lengths = lengths(simd, &room.tile[..pairs]);
-        let mut rows = lying;
+        mask_last(simd, self.dim, &mut room.tile);
         if let Some(clip) = &self.clip {
-            let [product] = products(simd, &room.tile[..pairs], &clip.products.ones);
-            let distances = lengths + i32x16::splat(simd, clip.square) - (product + product);
-            let outside = distances.simd_gt(i32x16::splat(simd, clip.radius_square));
-            if outside.any_true() {
-                room.rows.clear();
-                room.rows.extend_from_slice(lying);
-                for (row, &distance) in distances.to_array().iter().enumerate() {
+            let (_, distances) = clip.near.find(simd, &room.tile[..pairs]);
+            let distances = distances + lengths(simd, &room.tile[..pairs]);
+            if distances.simd_gt(i32x16::splat(simd, clip.radius_square)).any_true() {
+                if V::ROWS {
+                    room.rows.copy_from_slice(lying);
+                }
+                for (lane, &distance) in distances.to_array().iter().enumerate() {
                     if distance > clip.radius_square {
-                        let row = &mut room.rows[row * self.dim..(row + 1) * self.dim];
-                        pull(row, &clip.centre, distance, clip.radius);
+                        let at = lane * self.dim..(lane + 1) * self.dim;
+                        let row = &mut room.rows[at.clone()];
+                        row.copy_from_slice(&lying[at]);
+                        pull(row, &self.centre, shrinking_root(distance, clip.radius));
+                        let (two, one) = row.as_chunks::<2>();
+                        for (column, two) in room.tile.iter_mut().zip(two) {
+                            let lanes: &mut [i16] = column.as_mut_slice();
+                            (lanes[2 * lane], lanes[2 * lane + 1]) = (two[0], two[1]);
+                        }
+                        if let Some(&last) = one.first() {
+                            room.tile[self.dim / 2].as_mut_slice()[2 * lane] = last;
+                        }
                     }
                 }
-                rows = &room.rows;
-                turn(simd, rows, self.dim, &mut room.tile);
-                lengths = self::lengths(simd, &room.tile[..pairs]);
+                if V::ROWS {
+                    seen.rows = &room.rows;
+                }
             }
         }
-        let tile = &room.tile[..pairs];
-        let mut best = i32x16::splat(simd, i32::MAX);
-        let mut nearest = i32x16::splat(simd, 0);
-        let mut squares = self.squares.iter().zip(0..);
+        let mut tile = &room.tile[..pairs];
+        if let Some(directed) = &self.directed {
+            directed.project(simd, tile, &mut room.along);
+            if V::ROWS {
+                turn_back(simd, &room.along, directed.stride, &mut room.along_rows);
+            }
+            tile = &room.along[..directed.pairs];
+            (seen.rows, seen.stride) = (&room.along_rows, directed.stride);
+        }
+        let (nearest, best) = self.near.find(simd, tile);
+        (seen.nearest, seen.squares) = (nearest.to_array(), (best + lengths(simd, tile)).to_array());
+        visit.see(simd, &seen);
+    }
+}
+
+/// `None` unless (‖row‖ + ‖point‖)² fits 32 bits for rows of such a reach: it bounds the squared distance, twice the product,
+/// and what sums come by on the way.
+fn fits(reach: u64, points: &[Vec<i16>]) -> Option<()> {
+    let longest = points.iter().map(|point| square(point)).max().map_or(0, ceil_sqrt);
+    ((reach + u64::from(longest)).pow(2) < i32::MAX.unsigned_abs().into()).then_some(())
+}
+
+/// Public or noised directions, ready for tiles.
+struct Directed {
+    /// Products with the difference from the frame's centre.
+    products: Products,
+    pairs: usize,
+    stride: usize,
+    /// No row's vector of coordinates is longer.
+    reach: u64,
+}
+
+impl Directed {
+    /// `None` unless products, for rows and a centre that are together no longer than `both`, fit 32 bits, and coordinates,
+    /// for rows no farther than `span` from the centre, 16.
+    fn new(directions: &Directions, centre: &[i16], both: u64, span: u64) -> Option<Self> {
+        let vectors = directions.iter().map(|vector| short(vector.iter().map(|&v| i64::from(v))));
+        let vectors = vectors.collect::<Option<Vec<_>>>()?;
+        let longest = vectors.iter().map(|v| square(v)).max().map_or(0, ceil_sqrt);
+        if both * u64::from(longest) > i32::MAX.unsigned_abs().into() {
+            return None;
+        }
+        let dot = |a: &[i16], b: &[i16]| -> i64 { a.iter().zip(b).map(|(&a, &b)| i64::from(a) * i64::from(b)).sum() };
+        // The largest eigenvalue of the directions' products with each other is at most the largest sum of a row of
+        // absolute values (Gershgorin): it bounds how much longer than the row its coordinates can be. Each is rounded
+        // down by less than 1.
+        let stretch = vectors.iter().map(|a| vectors.iter().map(|b| dot(a, b).unsigned_abs()).sum::<u64>()).max()?;
+        let reach = ((span * u64::from(ceil_sqrt(stretch))) >> Directions::SHIFT) + 1 + vectors.len() as u64;
+        if reach > i16::MAX.unsigned_abs().into() {
+            return None;
+        }
+        let starts = vectors.iter().map(|v| -dot(v, centre) as i32).collect();
+        let (pairs, stride) = (vectors.len().div_ceil(2), vectors.len().next_multiple_of(STEP));
+        Some(Self { products: Products::new(&vectors, starts), pairs, stride, reach })
+    }
+
+    /// Coordinates of the tile's rows along the directions, as a tile.
+    #[inline(always)]
+    fn project<S: Simd>(&self, simd: S, tile: &[i16x32<S>], along: &mut [i16x32<S>]) {
+        let (mut index, mut held) = (0, i32x16::splat(simd, 0));
+        let low = i32x16::splat(simd, pair(-1, 0));
         self.products.each(
             simd,
             tile,
             #[inline(always)]
             |product| {
-                if let Some((&square, index)) = squares.next() {
-                    let distance = i32x16::splat(simd, square) - (product + product);
-                    let nearer = distance.simd_lt(best);
-                    best = nearer.select(distance, best);
-                    nearest = nearer.select(i32x16::splat(simd, index), nearest);
+                let coordinate = product >> Directions::SHIFT;
+                if index % 2 == 0 {
+                    held = coordinate & low;
+                } else {
+                    held |= coordinate << 16;
                 }
+                along[index / 2] = held.bitcast();
+                index += 1;
             },
         );
-        let (nearest, squares) = (nearest.to_array(), (best + lengths).to_array());
-        visit.see(simd, &Seen { first, used, rows, dim: self.dim, tile, nearest, squares });
     }
 }
 
-/// Public or noised directions, ready for tiles.
-pub(super) struct Directed {
-    products: Products,
-    /// Each point's products with the directions.
-    origins: Vec<Vec<i32>>,
-}
-
-impl Directed {
-    /// Products of the directions with a point.
-    pub fn origin(&self, point: usize) -> &[i32] {
-        &self.origins[point]
-    }
-
-    /// Products of the directions with the tile's rows.
-    #[inline(always)]
-    pub fn project<S: Simd>(&self, simd: S, tile: &[i16x32<S>], out: &mut Vec<[i32; ROWS]>) {
-        out.clear();
-        self.products.each(
-            simd,
-            tile,
-            #[inline(always)]
-            |products| out.push(products.to_array()),
-        );
-    }
-}
-
-/// Turns sixteen rows on their side. Four rounds of dealing vectors out like two halves of a pack of cards move
-/// the number of the row to where the number of the pair was.
+/// [`crate::lattice::shrinking`] for the root of a square, rounded up.
+///
+/// In floats, whose roots and quotients are fast, and exact all the same: the root of a whole number below 2³¹ that is no
+/// square lies at least 2⁻¹⁷ from the nearest whole number, and 2³² radius / norm, if not whole, at least 2⁻¹⁶ from it; a
+/// float of 53 bits is nearer to either than that.
 #[inline(always)]
-fn turn<S: Simd>(simd: S, rows: &[i16], dim: usize, tile: &mut [i16x32<S>]) {
-    for (step, out) in tile.chunks_exact_mut(STEP / 2).enumerate() {
-        let mut cards: [i32x16<S>; ROWS] = std::array::from_fn(
-            #[inline(always)]
-            |row| {
-                let start = row * dim + step * STEP;
-                i16x32::from_slice(simd, &rows[start..start + STEP]).bitcast()
-            },
-        );
-        for _ in 0..4 {
-            let held = cards;
-            for card in 0..ROWS / 2 {
-                (cards[2 * card], cards[2 * card + 1]) = held[card].interleave(held[card + ROWS / 2]);
-            }
-        }
-        for (out, card) in out.iter_mut().zip(cards) {
-            *out = card.bitcast();
-        }
-    }
-    if dim % 2 == 1 {
-        // The second of the last pair is the next row's first feature.
-        let last: i32x16<S> = tile[dim / 2].bitcast();
-        tile[dim / 2] = (last & i32x16::splat(simd, pair(-1, 0))).bitcast();
-    }
+pub(super) fn shrinking_root(square: i32, radius: u32) -> u32 {
+    let norm = f64::from(square).sqrt().ceil();
+    (f64::from(radius) * 4_294_967_296.0 / norm) as u32 + 1
 }
 
-/// Squared lengths of the rows.
+/// A number of 16 bits between two others: shrinks the difference of `v` from `c`, which fits 16 bits, as [`crate::lattice::shrink`]
+/// does, in products of 16 bits.
 #[inline(always)]
-fn lengths<S: Simd>(simd: S, tile: &[i16x32<S>]) -> i32x16<S> {
-    let mut sum = i32x16::splat(simd, 0);
-    for &column in tile {
-        sum += column.pairwise_dot_product(column);
-    }
-    sum
+pub(super) fn pulled(v: i16, c: i16, factor: u32) -> i16 {
+    let (high, low) = ((factor >> 16) as u16, factor as u16);
+    let difference = v.wrapping_sub(c);
+    let size = difference.unsigned_abs();
+    let top = |a: u16, b: u16| ((u32::from(a) * u32::from(b)) >> 16) as u16;
+    let below = size.wrapping_mul(high);
+    let sum = below.wrapping_add(top(size, low));
+    let quotient = top(size, high).wrapping_add(u16::from(sum < below)).cast_signed();
+    let sign = difference >> 15;
+    c.wrapping_add((quotient ^ sign).wrapping_sub(sign))
 }
 
-/// Clips a row to a ball that it lies outside of, at this squared distance from its centre: what comes out lies between the row
-/// and the centre, feature by feature. As [`crate::lattice::clip`], in one pass.
+/// Clips a row to a ball that it lies outside of, by a factor from [`shrinking_root`]: what comes out lies between the row and
+/// the centre, feature by feature. As [`crate::lattice::clip`], in one pass.
 #[inline(always)]
-pub(super) fn pull(row: &mut [i16], centre: &[i16], square: i32, radius: u32) {
+pub(super) fn pull(row: &mut [i16], centre: &[i16], factor: u32) {
     #[cfg(feature = "planted-bugs")]
     if crate::plant::planted(crate::plant::Bug::ClipMissing) {
         return;
     }
-    let factor = shrinking(ceil_sqrt(u64::from(square.unsigned_abs())), radius);
     for (v, &c) in row.iter_mut().zip(centre) {
-        *v = (i32::from(c) + shrink(i32::from(*v) - i32::from(c), factor)) as i16;
+        *v = pulled(*v, c, factor);
     }
 }
 

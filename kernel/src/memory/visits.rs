@@ -9,22 +9,22 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, i16x32, i32x16};
 
-use super::tiles::{Directed, ROWS, STEP, Seen, Tiles, Visit, pair, pull};
-use crate::lattice::{Directions, clip};
+use super::tiles::{ROWS, STEP, Seen, Tiles, Visit, pair, pulled, shrinking_root};
 
 /// A squared radius to compare distances with: one that does not fit is above them all.
 fn capped(radius: u32) -> i32 {
     i32::try_from(u64::from(radius).pow(2)).unwrap_or(i32::MAX)
 }
 
-/// Adds a row to sums, both filled up to whole steps.
+/// Adds a row to sums, both filled up to whole lanes.
 #[inline(always)]
 fn add<S: Simd>(simd: S, sums: &mut [i32], row: &[i16]) {
-    for (sums, row) in sums.chunks_exact_mut(STEP).zip(row.chunks_exact(STEP)) {
-        let (low, high) = sums.split_at_mut(STEP / 2);
-        let (first, second) = i16x32::from_slice(simd, row).widen();
-        (i32x16::from_slice(simd, low) + first).store_slice(low);
-        (i32x16::from_slice(simd, high) + second).store_slice(high);
+    for (sums, row) in sums.as_chunks_mut::<LANES>().0.iter_mut().zip(row.as_chunks::<LANES>().0) {
+        let mut wide = [0; LANES];
+        for (wide, &v) in wide.iter_mut().zip(row) {
+            *wide = i32::from(v);
+        }
+        (i32x16::from_slice(simd, sums) + i32x16::from_slice(simd, &wide)).store_slice(sums);
     }
 }
 
@@ -48,11 +48,21 @@ impl Total {
 }
 
 impl Visit for Total {
+    const ROWS: bool = true;
+
     #[inline(always)]
-    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_, S>) {
-        let dim = seen.dim;
-        for row in 0..seen.used {
-            add(simd, &mut self.sums, &seen.rows[row * dim..row * dim + dim.next_multiple_of(STEP)]);
+    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_>) {
+        for (step, sums) in self.sums.chunks_exact_mut(STEP).enumerate() {
+            let (low, high) = sums.split_at_mut(STEP / 2);
+            let (mut first, mut second) = (i32x16::from_slice(simd, low), i32x16::from_slice(simd, high));
+            for row in 0..seen.used {
+                let start = row * seen.stride + step * STEP;
+                let (one, other) = i16x32::from_slice(simd, &seen.rows[start..start + STEP]).widen();
+                first += one;
+                second += other;
+            }
+            first.store_slice(low);
+            second.store_slice(high);
         }
         self.units += seen.used.cast_signed() as i64;
     }
@@ -85,12 +95,12 @@ impl<'a> Moments<'a> {
     /// Multiplies what has been collected.
     #[inline(always)]
     pub fn multiply<S: Simd>(&mut self, simd: S) {
-        for feature in (0..self.centre.len()).step_by(FOUR) {
+        for feature in (0..self.centre.len()).step_by(EIGHT) {
             for start in (feature / LANES * LANES..self.stride).step_by(LANES) {
-                let mut sums = [i32x16::splat(simd, 0); FOUR];
+                let mut sums = [i32x16::splat(simd, 0); EIGHT];
                 for pairs in self.pairs.chunks_exact(self.stride) {
                     let column: i16x32<S> = i32x16::from_slice(simd, &pairs[start..start + LANES]).bitcast();
-                    for (sum, &pair) in sums.iter_mut().zip(&pairs[feature..feature + FOUR]) {
+                    for (sum, &pair) in sums.iter_mut().zip(&pairs[feature..feature + EIGHT]) {
                         let value: i16x32<S> = i32x16::splat(simd, pair).bitcast();
                         *sum += value.pairwise_dot_product(column);
                     }
@@ -119,12 +129,14 @@ impl<'a> Moments<'a> {
 /// Lanes of 32 bits.
 const LANES: usize = ROWS;
 
-/// Features that are multiplied with all others at a time.
-const FOUR: usize = 4;
+/// Features that are multiplied with all others at a time: a product waits for the one before it, so some have to be on their way.
+const EIGHT: usize = 8;
 
 impl Visit for Moments<'_> {
+    const ROWS: bool = true;
+
     #[inline(always)]
-    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_, S>) {
+    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_>) {
         let dim = self.centre.len();
         for two in seen.rows[..seen.used * dim].chunks(2 * dim) {
             if self.pairs.len() == self.most * self.stride {
@@ -146,8 +158,10 @@ impl Visit for Moments<'_> {
 pub(super) struct Votes<'a>(pub &'a mut [i64]);
 
 impl Visit for Votes<'_> {
+    const ROWS: bool = false;
+
     #[inline(always)]
-    fn see<S: Simd>(&mut self, _: S, seen: &Seen<'_, S>) {
+    fn see<S: Simd>(&mut self, _: S, seen: &Seen<'_>) {
         for &nearest in &seen.nearest[..seen.used] {
             self.0[nearest as usize] += 1;
         }
@@ -158,8 +172,10 @@ impl Visit for Votes<'_> {
 pub(super) struct Each<F>(pub F);
 
 impl<F: FnMut(usize, usize)> Visit for Each<F> {
+    const ROWS: bool = false;
+
     #[inline(always)]
-    fn see<S: Simd>(&mut self, _: S, seen: &Seen<'_, S>) {
+    fn see<S: Simd>(&mut self, _: S, seen: &Seen<'_>) {
         for (row, &nearest) in seen.nearest[..seen.used].iter().enumerate() {
             self.0(seen.first + row, nearest as usize);
         }
@@ -181,8 +197,10 @@ impl<'a> Bins<'a> {
 }
 
 impl Visit for Bins<'_> {
+    const ROWS: bool = false;
+
     #[inline(always)]
-    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_, S>) {
+    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_>) {
         let squares = i32x16::from_slice(simd, &seen.squares);
         let (mut bins, one) = (i32x16::splat(simd, 0), i32x16::splat(simd, 1));
         for &edge in &self.edges {
@@ -197,27 +215,38 @@ impl Visit for Bins<'_> {
 
 /// Counts and clipped sums by nearest point.
 pub(super) struct Sums<'a> {
-    tiles: &'a Tiles,
+    points: &'a [Vec<i16>],
     radii: &'a [u32],
     squares: Vec<i32>,
+    /// The square of all radii, if they are the same.
+    same: Option<i32>,
     counts: Vec<i64>,
     /// Sums of the rows as they lie, each clipped towards its point.
     lying: Vec<i32>,
+    /// The points, filled up to whole lanes.
+    filled: Vec<i16>,
     stride: usize,
-    clipped: Vec<i16>,
 }
 
 impl<'a> Sums<'a> {
     pub fn new(tiles: &'a Tiles, radii: &'a [u32]) -> Self {
-        let stride = tiles.centre().len().next_multiple_of(STEP);
+        let points = tiles.points();
+        let stride = points.first().map_or(LANES, |point| point.len().next_multiple_of(LANES));
+        let mut filled = vec![0; points.len() * stride];
+        for (filled, point) in filled.chunks_exact_mut(stride).zip(points) {
+            filled[..point.len()].copy_from_slice(point);
+        }
+        let squares: Vec<i32> = radii.iter().map(|&radius| capped(radius)).collect();
+        let same = squares.first().copied().filter(|first| squares.iter().all(|square| square == first));
         Self {
-            tiles,
+            points,
             radii,
-            squares: radii.iter().map(|&radius| capped(radius)).collect(),
+            squares,
+            same,
             counts: vec![0; radii.len()],
             lying: vec![0; radii.len() * stride],
+            filled,
             stride,
-            clipped: vec![0; stride],
         }
     }
 
@@ -225,7 +254,7 @@ impl<'a> Sums<'a> {
     pub fn write(&self, out: &mut [i64]) {
         let (counts, mut out) = out.split_at_mut(self.counts.len());
         counts.copy_from_slice(&self.counts);
-        for ((sums, point), &units) in self.lying.chunks_exact(self.stride).zip(self.tiles.points()).zip(&self.counts) {
+        for ((sums, point), &units) in self.lying.chunks_exact(self.stride).zip(self.points).zip(&self.counts) {
             let (these, rest) = out.split_at_mut(point.len());
             for ((out, &sum), &p) in these.iter_mut().zip(sums).zip(point) {
                 *out = i64::from(sum) - units * i64::from(p);
@@ -233,62 +262,59 @@ impl<'a> Sums<'a> {
             out = rest;
         }
     }
-}
 
-impl Visit for Sums<'_> {
+    /// Adds a row, clipped by this factor. Whatever comes after the row's end is added to sums that nobody reads.
     #[inline(always)]
-    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_, S>) {
-        let dim = seen.dim;
-        let all = seen.nearest.iter().zip(&seen.squares).take(seen.used);
-        for (row, (&nearest, &square)) in all.enumerate() {
-            let nearest = nearest as usize;
-            self.counts[nearest] += 1;
-            let sums = &mut self.lying[nearest * self.stride..][..self.stride];
-            if square > self.squares[nearest] {
-                self.clipped[..dim].copy_from_slice(&seen.rows[row * dim..(row + 1) * dim]);
-                let point = &self.tiles.points()[nearest];
-                pull(&mut self.clipped[..dim], point, square, self.radii[nearest]);
-                add(simd, sums, &self.clipped);
-            } else {
-                add(simd, sums, &seen.rows[row * dim..row * dim + self.stride]);
+    fn add_clipped<S: Simd>(&mut self, simd: S, nearest: usize, row: &[i16], factor: u32) {
+        let at = nearest * self.stride..(nearest + 1) * self.stride;
+        let points = self.filled[at.clone()].as_chunks::<LANES>().0;
+        let sums = self.lying[at].as_chunks_mut::<LANES>().0;
+        for ((sums, row), point) in sums.iter_mut().zip(row.as_chunks::<LANES>().0).zip(points) {
+            let mut clipped = [0; LANES];
+            for ((out, &v), &p) in clipped.iter_mut().zip(row).zip(point) {
+                *out = pulled(v, p, factor);
             }
+            add(simd, sums, &clipped);
         }
     }
 }
 
-/// Counts and clipped sums of projected differences by nearest point.
-pub(super) struct Projected<'a> {
-    directed: &'a Directed,
-    radii: &'a [u32],
-    counts: &'a mut [i64],
-    sums: &'a mut [i64],
-    products: Vec<[i32; ROWS]>,
-    difference: Vec<i32>,
-}
+impl Visit for Sums<'_> {
+    const ROWS: bool = true;
 
-impl<'a> Projected<'a> {
-    pub fn new(directed: &'a Directed, radii: &'a [u32], out: &'a mut [i64]) -> Self {
-        let (counts, sums) = out.split_at_mut(radii.len());
-        Self { directed, radii, counts, sums, products: Vec::new(), difference: Vec::new() }
-    }
-}
-
-impl Visit for Projected<'_> {
     #[inline(always)]
-    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_, S>) {
-        self.directed.project(simd, seen.tile, &mut self.products);
-        let width = self.products.len();
-        for (row, &nearest) in seen.nearest[..seen.used].iter().enumerate() {
-            let nearest = nearest as usize;
-            self.counts[nearest] += 1;
-            self.difference.clear();
-            let pairs = self.products.iter().zip(self.directed.origin(nearest));
-            self.difference.extend(pairs.map(|(products, &origin)| Directions::scale(products[row] - origin)));
-            clip(&mut self.difference, self.radii[nearest]);
-            let sums = &mut self.sums[nearest * width..][..width];
-            for (sum, &difference) in sums.iter_mut().zip(&self.difference) {
-                *sum += i64::from(difference);
+    fn see<S: Simd>(&mut self, simd: S, seen: &Seen<'_>) {
+        let mut beyond = 0_u32;
+        if let Some(square) = self.same {
+            let squares = i32x16::from_slice(simd, &seen.squares);
+            beyond = squares.simd_gt(i32x16::splat(simd, square)).to_bitmask() as u32;
+        } else {
+            for (row, (&nearest, &square)) in seen.nearest.iter().zip(&seen.squares).enumerate() {
+                beyond |= u32::from(square > self.squares[nearest as usize]) << row;
             }
+        }
+        #[cfg(feature = "planted-bugs")]
+        if crate::plant::planted(crate::plant::Bug::ClipMissing) {
+            beyond = 0;
+        }
+        for &nearest in &seen.nearest[..seen.used] {
+            self.counts[nearest as usize] += 1;
+        }
+        // Row by row, but rows of a kind together: which kind the next one is of cannot be guessed.
+        let all = u32::MAX >> (u32::BITS as usize - seen.used);
+        let (mut within, mut beyond) = (all & !beyond, all & beyond);
+        while within != 0 {
+            let row = within.trailing_zeros() as usize;
+            within &= within - 1;
+            let sums = &mut self.lying[seen.nearest[row] as usize * self.stride..][..self.stride];
+            add(simd, sums, &seen.rows[row * seen.stride..][..self.stride]);
+        }
+        while beyond != 0 {
+            let row = beyond.trailing_zeros() as usize;
+            beyond &= beyond - 1;
+            let nearest = seen.nearest[row] as usize;
+            let factor = shrinking_root(seen.squares[row], self.radii[nearest]);
+            self.add_clipped(simd, nearest, &seen.rows[row * seen.stride..][..self.stride], factor);
         }
     }
 }

@@ -65,12 +65,11 @@ impl Aggregates for Chosen {
     fn distance_histogram(&self, _: &Ball, _: &Points, edges: &[u32]) -> Raw<Vec<i64>> {
         Raw::seal(vec![0; edges.len()])
     }
-    fn votes(&self, _: &Ball, points: &Points) -> Raw<Vec<i64>> {
+    fn votes(&self, _: &Ball, points: &Points, _: Option<&Directions>) -> Raw<Vec<i64>> {
         Raw::seal(vec![0; points.len()])
     }
-    fn clipped_sums(&self, _: &Ball, points: &Points, _: &[u32], along: Option<&Directions>) -> Raw<ExactSums> {
-        let width = along.map_or(self.0.len(), Directions::len);
-        Raw::seal(ExactSums { counts: vec![0; points.len()], sums: vec![0; points.len() * width] })
+    fn clipped_sums(&self, _: &Ball, points: &Points, _: &[u32], _: Option<&Directions>) -> Raw<ExactSums> {
+        Raw::seal(ExactSums { counts: vec![0; points.len()], sums: vec![0; points.len() * points.dim()] })
     }
     fn incidence(&self, _: &Ball, _: &Points, _: &[usize], segments: usize) -> Raw<ExactIncidence> {
         Raw::seal(ExactIncidence { counts: vec![0; segments], signed: vec![] })

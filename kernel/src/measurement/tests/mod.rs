@@ -76,6 +76,8 @@ struct Case {
     radii: Vec<u32>,
     edges: Vec<u32>,
     directions: Directions,
+    /// As many points, along the directions.
+    along: Points,
     segment_of: Vec<usize>,
     segments: usize,
 }
@@ -169,9 +171,12 @@ fn case() -> impl Strategy<Value = Case> {
             let (number, segments) = (public.1.len(), public.3);
             let radii = prop::collection::vec(radius(u32::MAX), number);
             let edges = prop::collection::btree_set(prop_oneof![0..6000_u32, any::<u32>()], 1..6);
-            (Just((sizes, private, public)), (radii, edges, prop::collection::vec(0..segments, number)))
+            let width = public.2.len();
+            let along = prop::collection::vec(coordinate(POINT_LIMIT), number * width);
+            let along = along.prop_map(move |along| Points::new(width, along).unwrap());
+            (Just((sizes, private, public)), (radii, edges, along, prop::collection::vec(0..segments, number)))
         })
-        .prop_map(|((sizes, private, public), (radii, edges, segment_of))| {
+        .prop_map(|((sizes, private, public), (radii, edges, along, segment_of))| {
             let (lattice, groups, flags) = sizes;
             let (units, newcomer, place) = private;
             let (frame, points, directions, segments) = public;
@@ -188,6 +193,7 @@ fn case() -> impl Strategy<Value = Case> {
                 radii,
                 edges,
                 directions,
+                along,
                 segment_of,
                 segments,
             }

@@ -44,8 +44,8 @@ fn behind_the_noise_is_the_exact_answer() {
     let histogram =
         mean(|| measurement::distance_histogram(&data, &frame, &points, &edges, pay()).unwrap().value().clone());
     assert_eq!(histogram, data.distance_histogram(&frame, &points, &edges).open());
-    let votes = mean(|| measurement::votes(&data, &frame, &points, pay()).unwrap().value().clone());
-    assert_eq!(votes, data.votes(&frame, &points).open());
+    let votes = mean(|| measurement::votes(&data, &frame, &points, None, pay()).unwrap().value().clone());
+    assert_eq!(votes, data.votes(&frame, &points, None).open());
     let radii = [2, 7, 5];
     let sums = mean(|| {
         let noised = measurement::clipped_sums(&data, &frame, &points, &radii, None, pay(), pay()).unwrap();
@@ -113,7 +113,7 @@ fn every_entry_of_every_measurement_gets_the_noise_on_the_bill() {
     is_the_noise_of(&rest, whole / 2.0_f64.sqrt());
 
     let points = Points::new(dim, (0..200).flat_map(|i| vec![i; dim]).collect()).unwrap();
-    let votes = measurement::votes(&data, &frame, &points, pay()).unwrap();
+    let votes = measurement::votes(&data, &frame, &points, None, pay()).unwrap();
     is_the_noise_of(votes.value(), sigma(&votes.lines()[0], one));
     let edges: Vec<u32> = (0..200).collect();
     let histogram = measurement::distance_histogram(&data, &frame, &points, &edges, pay()).unwrap();
@@ -192,7 +192,7 @@ fn sizes_that_do_not_fit_are_an_error_whatever_the_data() {
         assert_eq!(measurement::sum(data, &flat, pay()).unwrap_err(), shape);
         assert_eq!(measurement::second_moment(data, &flat, pay()).unwrap_err(), shape);
         for points in [&line, &none] {
-            assert_eq!(measurement::votes(data, &frame, points, pay()).unwrap_err(), shape);
+            assert_eq!(measurement::votes(data, &frame, points, None, pay()).unwrap_err(), shape);
         }
         for edges in [vec![], vec![2, 1], vec![1, 1]] {
             let histogram = measurement::distance_histogram(data, &frame, &points, &edges, pay());

@@ -6,14 +6,15 @@ use crate::measurement::Aggregates;
 /// Every query of the engine, one after the other.
 fn everything(case: &Case, data: &InMemory) -> Vec<Vec<i64>> {
     let sums = data.clipped_sums(&case.frame, &case.points, &case.radii, None).open();
-    let projected = data.clipped_sums(&case.frame, &case.points, &case.radii, Some(&case.directions)).open();
+    let projected = data.clipped_sums(&case.frame, &case.along, &case.radii, Some(&case.directions)).open();
     let incidence = data.incidence(&case.frame, &case.points, &case.segment_of, case.segments).open();
     vec![
         vec![data.count().open()],
         data.sum(&case.frame).open(),
         data.second_moment(&case.frame).open(),
         data.distance_histogram(&case.frame, &case.points, &case.edges).open(),
-        data.votes(&case.frame, &case.points).open(),
+        data.votes(&case.frame, &case.points, None).open(),
+        data.votes(&case.frame, &case.along, Some(&case.directions)).open(),
         sums.counts,
         sums.sums,
         projected.counts,

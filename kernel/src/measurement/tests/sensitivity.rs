@@ -74,10 +74,12 @@ proptest! {
 
     #[test]
     fn one_unit_votes_once(case in case()) {
-        let query = |data: InMemory| data.votes(&case.frame, &case.points).open();
-        let change = change(query(case.with()), query(case.without()));
-        prop_assert_eq!(change.len(), case.points.len());
-        prop_assert!(one_bin(&change, case.newcomer.usable));
+        for (points, directions) in [(&case.points, None), (&case.along, Some(&case.directions))] {
+            let query = |data: InMemory| data.votes(&case.frame, points, directions).open();
+            let change = change(query(case.with()), query(case.without()));
+            prop_assert_eq!(change.len(), points.len());
+            prop_assert!(one_bin(&change, case.newcomer.usable));
+        }
     }
 
     #[test]
@@ -89,7 +91,7 @@ proptest! {
     #[test]
     fn one_unit_moves_a_projected_sum_by_at_most_its_radius(case in case()) {
         let along = Some(&case.directions);
-        let query = |data: InMemory| data.clipped_sums(&case.frame, &case.points, &case.radii, along).open();
+        let query = |data: InMemory| data.clipped_sums(&case.frame, &case.along, &case.radii, along).open();
         block_within(&case, case.directions.len(), query(case.with()), query(case.without()));
     }
 
@@ -130,8 +132,8 @@ fn nothing_wraps_when_every_limit_is_reached_at_once() {
     let points = Points::new(dim, vec![-POINT_LIMIT.cast_signed(); dim]).unwrap();
     let directions = Directions::new(dim, &vec![2.0; dim * MAX_FEATURES]).unwrap();
     for radius in [1, 1 << 16, u32::MAX] {
-        for along in [None, Some(&directions)] {
-            let sums = data.clipped_sums(&frame, &points, &[radius], along).open().sums;
+        for (points, along) in [(&points, None), (&points, Some(&directions))] {
+            let sums = data.clipped_sums(&frame, points, &[radius], along).open().sums;
             let square: i128 = sums.iter().map(|&v| i128::from(v).pow(2)).sum();
             assert!(square <= 9 * i128::from(radius).pow(2));
             assert!(radius == 1 || sums.iter().all(|&v| v > 0));
@@ -140,7 +142,7 @@ fn nothing_wraps_when_every_limit_is_reached_at_once() {
     let moment = data.second_moment(&frame).open();
     assert_eq!(moment.len(), dim * (dim + 1) / 2);
     assert_eq!(data.distance_histogram(&frame, &points, &[0, u32::MAX]).open(), vec![0, 3]);
-    assert_eq!(data.votes(&frame, &points).open(), vec![3]);
+    assert_eq!(data.votes(&frame, &points, None).open(), vec![3]);
     assert_eq!(data.incidence(&frame, &points, &[0], 1).open().signed, vec![3; 3]);
 }
 
@@ -162,7 +164,7 @@ fn a_tie_goes_to_the_first() {
     let middle = Unit { values: vec![0.0, 0.0], groups: vec![], flags: vec![], usable: true };
     let data = engine(&lattice, 0, 0, [&middle, &middle]);
     let points = Points::new(2, vec![7, 7, 0, 5, 5, 0, -5, 0, 0, 5]).unwrap();
-    assert_eq!(data.votes(&lattice.whole(), &points).open(), vec![0, 2, 0, 0, 0]);
+    assert_eq!(data.votes(&lattice.whole(), &points, None).open(), vec![0, 2, 0, 0, 0]);
 }
 
 /// Nobody is a population too: every query has its full shape and zeros.
@@ -175,7 +177,7 @@ fn nobody_is_answered_with_zeros() {
     assert_eq!(data.sum(&frame).open(), vec![0; 2]);
     assert_eq!(data.second_moment(&frame).open(), vec![0; 3]);
     assert_eq!(data.distance_histogram(&frame, &points, &[1, 2]).open(), vec![0; 2]);
-    assert_eq!(data.votes(&frame, &points).open(), vec![0; 2]);
+    assert_eq!(data.votes(&frame, &points, None).open(), vec![0; 2]);
     let sums = data.clipped_sums(&frame, &points, &[1, 1], None).open();
     assert_eq!((sums.counts, sums.sums), (vec![0; 2], vec![0; 4]));
     let incidence = data.incidence(&frame, &points, &[0, 1], 2).open();
