@@ -4,12 +4,12 @@ use ndarray::{Array1, Array2};
 use tactful_kernel::Points;
 use tactful_kernel::lattice::LatticeError;
 
-/// Centres relative to the frame, with the variance of their noise along orthonormal directions.
+/// Centres relative to the frame, with the variance of what they miss along orthonormal directions.
 #[derive(Debug, Clone)]
 pub struct Centres {
     /// Clusters × features, lattice steps.
     pub mean: Array2<f64>,
-    /// Clusters × directions: variance of the noise.
+    /// Clusters × directions: variance of the centre about the mean of its units, by the noise and by movement since the last round.
     pub variance: Array2<f64>,
     /// Features × directions, orthonormal columns.
     pub directions: Array2<f64>,

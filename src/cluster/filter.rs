@@ -6,8 +6,8 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-/// Weight of a round's movement in the average of them: a single one is estimated from few numbers.
-const NEW: f64 = 0.75;
+/// How much further the means move after the last round, against what that round showed.
+const MOVES_ON: f64 = 0.5;
 
 pub(crate) struct Filter {
     directions: Array2<f64>,
@@ -15,7 +15,7 @@ pub(crate) struct Filter {
     mean: Array2<f64>,
     variance: Array2<f64>,
     many_directions: bool,
-    /// Clusters × directions: by how much the means moved from round to round, averaged.
+    /// Clusters × directions: by how much the means moved before the last round, as a variance.
     drift: Array2<f64>,
     started: bool,
 }
@@ -24,7 +24,14 @@ impl Filter {
     pub(crate) fn new(start: &Array2<f64>, directions: &Array2<f64>, many_directions: bool) -> Self {
         let mean = start.dot(directions);
         let variance = Array2::zeros(mean.raw_dim());
-        Self { drift: variance.clone(), variance, mean, directions: directions.clone(), many_directions, started: false }
+        Self {
+            drift: variance.clone(),
+            variance,
+            mean,
+            directions: directions.clone(),
+            many_directions,
+            started: false,
+        }
     }
 
     pub(crate) fn centres(&self) -> Array2<f64> {
@@ -36,9 +43,9 @@ impl Filter {
     }
 
     /// Variance of what the centres miss of their units' means, clusters × directions, and the directions. The last round measured
-    /// the means around the centres before it; that these have moved once more is added.
+    /// the means around the centres before it; that these have moved on is added.
     pub(crate) fn noise(self) -> (Array2<f64>, Array2<f64>) {
-        (self.variance + self.drift, self.directions)
+        (self.variance + self.drift * MOVES_ON, self.directions)
     }
 
     /// `estimate`: clusters × features; `noise`: variance of each centre's estimate, per direction.
@@ -64,8 +71,7 @@ impl Filter {
                 // Two or three directions and few clusters tell little apart: parts of them would be noise.
                 (false, true) => pooled,
             };
-            let drift = &mut self.drift[[cluster, direction]];
-            *drift += NEW * (process - *drift);
+            self.drift[[cluster, direction]] = process;
             let prior = self.variance[[cluster, direction]] + process;
             let noise = noise[[cluster, 0]];
             let gain = prior / (prior + noise);

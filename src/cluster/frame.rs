@@ -1,7 +1,7 @@
 //! Where the data are: noisy count, mean and radius.
 
 use ndarray::Array1;
-use tactful_kernel::lattice::Column;
+use tactful_kernel::lattice::{BALL_LIMIT, Column, LatticeError};
 use tactful_kernel::measurement::{self, Aggregates};
 use tactful_kernel::{Ball, Lattice, Points};
 
@@ -19,6 +19,8 @@ const KEPT: f64 = 0.25;
 /// The frame that later queries look through.
 pub(crate) struct Framed {
     pub ball: Ball,
+    /// The same centre, and wide enough that no row is clipped: for queries whose sensitivity does not follow the frame's radius.
+    pub wide: Ball,
     pub lattice: Lattice,
     /// Noisy number of units, at least 10 so that it can divide.
     pub population: f64,
@@ -59,6 +61,7 @@ pub(crate) fn measure(
     if lattice.dim() <= Shares::GRID_DIM {
         return Ok(Framed {
             ball: whole.clone(),
+            wide: wide(whole.centre(), lattice)?,
             lattice: lattice.clone(),
             population,
             population_sigma,
@@ -69,7 +72,14 @@ pub(crate) fn measure(
     let (radius, norms) = radius(data, whole, &centre, population, purse)?;
     let (ball, left) = recentre(data, lattice, Ball::new(centre, radius)?, error, population, purse)?;
     let norms = Some(Norms { left, ..norms });
-    Ok(Framed { ball, lattice: lattice.clone(), population, population_sigma, norms })
+    let wide = wide(ball.centre(), lattice)?;
+    Ok(Framed { ball, wide, lattice: lattice.clone(), population, population_sigma, norms })
+}
+
+/// A ball around a centre that holds the whole lattice.
+fn wide(centre: &[i32], lattice: &Lattice) -> Result<Ball, LatticeError> {
+    let norm = centre.iter().map(|&c| f64::from(c).powi(2)).sum::<f64>().sqrt();
+    Ball::new(centre.to_vec(), (lattice.radius() + norm.ceil() as u32).min(BALL_LIMIT))
 }
 
 /// A centre that was mostly noise is measured again inside the radius, where noise is smaller. With the ball:

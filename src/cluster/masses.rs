@@ -31,7 +31,8 @@ pub(crate) fn expected(votes: &[f64], sigma: f64) -> Vec<f64> {
         held = (sites / number).clamp(0.01, 0.999);
         mean = (units / sites.max(1e-9)).max(1e-3 * sigma);
     }
-    expected
+    // Where nothing is found, no site is better than another.
+    if expected.iter().any(|&units| units > 0.0) { expected } else { vec![1.0; votes.len()] }
 }
 
 /// For a vote and the mean of an exponential law, both in standard deviations: how much likelier the vote is under that law with normal
@@ -43,7 +44,8 @@ fn if_held(vote: f64, mean: f64) -> (f64, f64) {
     let ratio = if middle > TAIL {
         0.5 * libm::erfc(-middle / SQRT_2) * (2.0 * PI).sqrt() * (0.5 * middle * middle).min(700.0).exp()
     } else {
-        -1.0 / middle
+        let square = middle * middle;
+        -(1.0 - 1.0 / square + 3.0 / (square * square)) / middle
     };
     // ∫ e^(−u/mean)/mean φ(v − u) du / φ(v) is that ratio over the mean: the exponents cancel.
     (ratio / mean, middle + 1.0 / ratio)
@@ -57,7 +59,8 @@ mod tests {
     fn odds_and_expectation_are_the_integrals_they_stand_for() {
         let step = 1e-3;
         for (vote, mean) in [(-3.0, 0.7), (0.0, 2.0), (1.5, 0.2), (4.0, 5.0), (-8.0, 1.0)] {
-            let density = |u: f64| (-u / mean).exp() / mean * (-0.5 * (vote - u) * (vote - u) + 0.5 * vote * vote).exp();
+            let density =
+                |u: f64| (-u / mean).exp() / mean * (-0.5 * (vote - u) * (vote - u) + 0.5 * vote * vote).exp();
             let at = (0..60_000).map(|i| (f64::from(i) + 0.5) * step);
             let (mass, first) = at.fold((0.0, 0.0), |(m, f), u| (m + density(u) * step, f + u * density(u) * step));
             let (odds, expected) = if_held(vote, mean);

@@ -150,7 +150,9 @@ impl DpKMeans {
         &self.centres.mean + &origin
     }
 
-    /// Standard deviation of each coordinate that the added noise explains, clusters × features, lattice steps.
+    /// Standard deviation of each coordinate about the mean of the units nearest to the centre, clusters × features, lattice
+    /// steps: the known noise, averaged over the rounds, and what the rounds showed of movement and clipping beyond it.
+    /// 1.96 of them make a 95 % interval; what it covers is measured in `docs/quality.md`.
     #[must_use]
     pub fn centre_sigma(&self) -> Array2<f64> {
         self.centres.sigma()
@@ -206,7 +208,7 @@ impl<'a, A: Aggregates> FitWith<'a, PrivateRecords<A>, (), ClusterError> for DpK
         let scale = scale::measure(data, &framed, &start, &mut purse)?;
         let refined = refine::run(data, &framed, &subspace, start, &scale, &mut purse)?;
         Ok(DpKMeans {
-            frame: framed.ball,
+            frame: framed.wide,
             centres: refined,
             population: framed.population,
             population_sigma: framed.population_sigma,

@@ -46,10 +46,10 @@ pub(crate) fn run(
         let radii = vec![radius; clusters];
         let at = points(&centres)?;
         let this_round = (all as f64 * GROWTH.powi(past as i32) / weights) as u64;
-        let for_counts = rho(this_round * purse.shares().counts_in_round / 1000)?;
-        let for_sums = rho(this_round - for_counts.nano())?;
+        let for_counts = rho((this_round * purse.shares().counts_in_round / 1000).max(1))?;
+        let for_sums = rho(this_round.saturating_sub(for_counts.nano()).max(1))?;
         let (sums_permit, counts_permit) = (purse.take(for_sums)?, purse.take(for_counts)?);
-        let round = measurement::clipped_sums(data, &framed.ball, &at, &radii, None, sums_permit, counts_permit)?;
+        let round = measurement::clipped_sums(data, &framed.wide, &at, &radii, None, sums_permit, counts_permit)?;
         purse.record(round.lines());
         let round = round.value();
         // A cluster is never taken for smaller than its noise, or its mean would be mostly noise.
@@ -84,7 +84,7 @@ fn rho(nano: u64) -> Result<Rho, ClusterError> {
 
 /// Keeps centres in the frame's ball and the public box: every row is there.
 fn keep_inside(centres: &mut Array2<f64>, framed: &Framed) {
-    let radius = f64::from(framed.ball.radius());
+    let radius = f64::from(framed.wide.radius());
     for mut centre in centres.axis_iter_mut(Axis(0)) {
         let norm = centre.dot(&centre).sqrt();
         if norm > radius {

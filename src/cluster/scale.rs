@@ -45,7 +45,7 @@ pub(crate) fn measure(
 ) -> Result<Scale, ClusterError> {
     let edges = edges(framed);
     let permit = purse.take_share(purse.shares().scale)?;
-    let histogram = measurement::distance_histogram(data, &framed.ball, &points(start)?, &edges, permit)?;
+    let histogram = measurement::distance_histogram(data, &framed.wide, &points(start)?, &edges, permit)?;
     purse.record(histogram.lines());
     let sigma = histogram.lines().iter().map(|line| line.sigma).fold(0.0, f64::max);
     let counts: Vec<f64> = histogram.value().iter().map(|&v| v as f64).collect();

@@ -15,6 +15,7 @@ use tactful_kernel::{Delta, Epsilon, InMemory, Lattice, Ledger, Loss, Permit, ac
 use super::{EngineError, sha256, year_cap};
 use crate::cluster::{ClusterError, DpKMeans, PrivateRecords};
 use crate::feature::{self, ArrayBounds};
+use crate::profile::Z95;
 use crate::release::publish::SingleFile;
 use crate::simulate::seeded_permit;
 use crate::source::npy::{Npy, npy};
@@ -75,8 +76,11 @@ pub struct ArrayCentres {
     pub returned: usize,
     /// Returned × columns, in the array's units.
     pub centres: Vec<Vec<f64>>,
-    /// Standard deviation of each coordinate through noise, in the array's units.
+    /// Standard deviation of each coordinate about the mean of the rows nearest to the centre, in the array's units.
     pub sigma: Vec<Vec<f64>>,
+    /// 95 % interval of that mean, per centre and column, in the array's units, within the bounds. Where the budget tells little apart
+    /// (`predicted_inflation` above about 0.1), it is too narrow: see `docs/quality.md`.
+    pub intervals: Vec<Vec<[f64; 2]>>,
     /// Noisy number of rows nearest to each centre.
     pub counts: Vec<f64>,
     /// Noisy number of rows.
@@ -138,6 +142,7 @@ pub fn cluster_array(job: &ArrayJob) -> Result<ArrayCentres, EngineError> {
         returned: centres.nrows(),
         centres: centres.outer_iter().map(|row| row.to_vec()).collect(),
         sigma: sigma.outer_iter().map(|row| row.to_vec()).collect(),
+        intervals: intervals(&centres, &sigma, job.bounds),
         counts: apart.counts,
         rows,
         rows_sigma,
@@ -232,3 +237,13 @@ fn in_units(apart: &Apart, lattice: &Lattice, bounds: ArrayBounds) -> (Array2<f6
     }
     (centres, sigma)
 }
+
+/// 95 % intervals around centres, cut to the bounds.
+fn intervals(centres: &Array2<f64>, sigma: &Array2<f64>, bounds: ArrayBounds) -> Vec<Vec<[f64; 2]>> {
+    let (lower, upper) = bounds.ends();
+    let interval = |(&centre, &sigma): (&f64, &f64)| [-Z95, Z95].map(|z| (centre + z * sigma).clamp(lower, upper));
+    centres.outer_iter().zip(sigma.outer_iter()).map(|(c, s)| c.iter().zip(s).map(interval).collect()).collect()
+}
+
+#[cfg(test)]
+mod coverage;

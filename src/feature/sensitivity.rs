@@ -381,8 +381,9 @@ fn ask(data: &InMemory, questions: &Questions) -> Answers {
     let (radii, edges): (_, Vec<u32>) = (&questions.radii[..points.len()], questions.edges.iter().copied().collect());
     let segment_of = &questions.segment_of[..points.len()];
     // As many points along the directions, of the same numbers.
-    let numbers = points.iter().flatten().copied().cycle();
-    let within = Points::new(directions.len(), numbers.take(points.len() * directions.len()).collect()).unwrap();
+    let numbers: Vec<i32> = points.iter().flatten().copied().collect();
+    let needed = points.len() * directions.len();
+    let within = Points::new(directions.len(), numbers.into_iter().cycle().take(needed).collect()).unwrap();
     let clipped = [(&points, None), (&within, Some(&directions))].map(|(points, along)| {
         let answer = open(data.clipped_sums(&frame, points, radii, along));
         (answer.counts, answer.sums, points.dim())
