@@ -206,7 +206,7 @@ fn little_room_takes_more_passes_and_changes_no_aggregate() {
         spec.contract.duplicates = duplicates;
         let (once, all) = accounts_in(&room(&spec, 1 << 40), &spec, many_rows()).unwrap();
         assert_eq!((once, all.len()), (1, 3000));
-        for bytes in [4 << 20, 1 << 20] {
+        for bytes in [1 << 20, 1 << 18] {
             let (several, same) = accounts_in(&room(&spec, bytes), &spec, many_rows()).unwrap();
             assert!(several > 1, "{bytes} bytes were enough for one pass");
             assert!(same == all, "{duplicates:?}, {bytes} bytes");

@@ -158,7 +158,7 @@ pub enum RawError {
         wanted: &'static str,
     },
     /// The memory that is allowed does not do.
-    #[error("{file}: reading it needs {needed} of memory, and {allower} {allowed}; {remedy} (nothing was spent)")]
+    #[error("{file}: {allower} {allowed} of memory, and reading it needs {needed}; {remedy} (nothing was spent)")]
     Memory {
         /// The file.
         file: String,
@@ -193,7 +193,7 @@ impl RawError {
             file: file.to_owned(),
             needed: needed.map_or_else(|| "more".to_owned(), |bytes| format!("about {}", memory::text(bytes))),
             allower: memory.allower(),
-            allowed: memory::text(memory.allowed().unwrap_or(0)),
+            allowed: format!("{} MiB", memory.allowed().unwrap_or(0) >> 20),
             remedy: if memory.is_named() {
                 "allow more with --memory SIZE"
             } else {
