@@ -296,8 +296,8 @@ impl Batch {
 
     /// Judges each line, and puts those that leave a trace where their customer's table is.
     fn judge<'a>(&'a self, crew: &Crew, sorted: &mut [Vec<Line<'a>>]) {
-        let mut classes = self.classes.as_ref().map(|classes| classes.iter());
-        let mut discounts = self.discounts.as_ref().map(|discounts| discounts.iter());
+        let mut classes = self.classes.as_ref().map(ChunkedArray::iter);
+        let mut discounts = self.discounts.as_ref().map(ChunkedArray::iter);
         let mut baskets = self.baskets.as_ref().map(Ids::each);
         for ((unit, day), amount) in self.units.each().zip(self.days.iter()).zip(self.amounts.iter()) {
             let class =

@@ -108,7 +108,9 @@ struct Texts {
 
 impl Texts {
     fn push(&mut self, parts: &[&[u8]]) -> u32 {
-        parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
         self.ends.push(self.bytes.len());
         self.ends.len() as u32 - 1
     }
