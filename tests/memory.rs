@@ -1,6 +1,10 @@
 //! What memory a run may use: broken sizes, too little of it, and enough.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says plainly what it skips"
+)]
 
 mod common;
 
