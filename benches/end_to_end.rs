@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use criterion::{BatchSize, Criterion, Throughput};
 use tactful::engine::{self, Job};
+use tactful::source::memory::Memory;
 
 /// The shop of `tactful demo`: 4,000 customers.
 const DEMO: (&str, u32, u64) = ("demo", 4_000, 440_000);
@@ -25,7 +26,8 @@ fn run(criterion: &mut Criterion) {
                     let folder = tempfile::tempdir().expect("a temporary folder");
                     let (ledger, out) = (folder.path().join("ledger.sqlite"), folder.path().join("release"));
                     let base = files.folder.path().to_owned();
-                    (folder, Job { spec: files.spec.clone(), base, ledger, out, request_id: None })
+                    let memory = Memory::of_machine();
+                    (folder, Job { spec: files.spec.clone(), base, ledger, out, request_id: None, memory })
                 },
                 |(folder, job)| (folder, engine::run(&job, &|_| (), &AtomicBool::new(false)).expect("a release")),
                 BatchSize::PerIteration,

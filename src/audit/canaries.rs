@@ -17,6 +17,7 @@ use crate::engine::{self, EngineError, Job};
 use crate::feature::{self, ExactRow};
 use crate::release::Release;
 use crate::simulate::{DEMO_SPEC, Shop};
+use crate::source::memory::Memory;
 use crate::spec::{self, Privacy, Spec};
 
 /// Coins that are tossed.
@@ -57,6 +58,7 @@ pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch, stop: &Atomi
         ledger: scratch.folder().join("canaries.ledger"),
         out: scratch.folder().join("canaries-release"),
         request_id: None,
+        memory: Memory::of_machine(),
     };
     let release = engine::run(&job, &|_| (), stop)?.release;
     let scores = decode(&release, &everybody, &canaries)?;

@@ -12,6 +12,7 @@ use crate::contract::RULES;
 use crate::engine::{self, Costs, Drawn, EngineError, Job, Step};
 use crate::feature;
 use crate::simulate::{DEMO_SPEC, Shop, Truth};
+use crate::source::memory::Memory;
 use crate::spec::{self, Spec};
 
 /// Customers of the population under attack: enough for some segments to clear the floor.
@@ -111,6 +112,7 @@ pub(super) fn charged_before(scratch: &Scratch) -> Result<(u64, u64), EngineErro
         ledger: ledger.clone(),
         out: scratch.folder().join("stopped-release"),
         request_id: None,
+        memory: Memory::of_machine(),
     };
     let stop = AtomicBool::new(false);
     // The flag is looked at before a step: this one is let through, and the next is not.

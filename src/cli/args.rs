@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use tactful_kernel::{Delta, Epsilon};
 
 use crate::engine::RequestId;
+use crate::source::memory::{Memory, NotASize};
 use crate::spec;
 
 const STATUSES: &str = "\
@@ -15,9 +16,9 @@ Exit statuses:
     2  bad usage                         14  the ledger was changed, cut or replaced
     3  bad spec                          15  bad data
    10  the year's budget is exhausted    70  internal error
-   11  nothing above the k floor         73  the output cannot be written
-   16  an audit refuted a claim          75  busy, try again
-  130  interrupted
+   11  nothing above the k floor         71  not enough memory
+   16  an audit refuted a claim          73  the output cannot be written
+  130  interrupted                       75  busy, try again
 `tactful errors` lists every code with its remedy.
 
 Start with `tactful demo`; then `tactful init FILE` on a file of yours.";
@@ -125,6 +126,10 @@ fn delta(text: &str) -> Result<Delta, String> {
     Delta::new(number(text)?).map_err(|error| error.to_string())
 }
 
+fn memory(text: &str) -> Result<Memory, String> {
+    text.parse().map_err(|error: NotASize| error.to_string())
+}
+
 fn population(text: &str) -> Result<String, String> {
     let rule = "3 to 64 small letters, digits and inner hyphens, such as shop-customers";
     if spec::is_population(text) { Ok(text.to_owned()) } else { Err(rule.to_owned()) }
@@ -155,7 +160,13 @@ pub(super) enum Verb {
         layout: Option<Layout>,
     },
     /// Check a spec and its files; reads no purchase and spends nothing.
-    Check(SpecArgs),
+    Check {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// Whether a run could do with so much memory, as far as the file's layout and `expected_customers` tell.
+        #[arg(long, value_name = "SIZE", value_parser = memory, allow_hyphen_values = true)]
+        memory: Option<Memory>,
+    },
     /// Say what a run would spend and how exact it would be; reads no purchase and spends nothing.
     Plan {
         #[command(flatten)]
@@ -183,6 +194,13 @@ pub(super) enum Verb {
         /// A name for this run, at most 128 printable characters: a retry under it never draws again.
         #[arg(long, value_name = "ID")]
         request_id: Option<RequestId>,
+        /// What the whole process may use, such as 4GiB or 512MiB [default: what this machine has free].
+        ///
+        /// When the customers' sums do not fit, the purchases are read again, for some customers at a time: it takes
+        /// longer and gives the same. When that does not help either, the run ends with status 71 before anything is
+        /// spent.
+        #[arg(long, value_name = "SIZE", value_parser = memory, allow_hyphen_values = true)]
+        memory: Option<Memory>,
     },
     /// Print the cards of a release, after checking that it is whole.
     Show {

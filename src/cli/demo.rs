@@ -10,6 +10,7 @@ use crate::engine::Job;
 use crate::feature;
 use crate::release::Release;
 use crate::simulate::{DEMO_SPEC, Recovery, Shop, Truth, recovery};
+use crate::source::memory::Memory;
 use crate::spec;
 
 pub(super) fn demo(dir: &Path, talk: bool) -> Result<Answer, Failure> {
@@ -31,7 +32,8 @@ pub(super) fn demo(dir: &Path, talk: bool) -> Result<Answer, Failure> {
     }
     let spec = spec::parse(DEMO_SPEC)?;
     let out = next_release(dir);
-    let job = Job { spec, base: data, ledger: dir.join("ledger.sqlite"), out: out.clone(), request_id: None };
+    let (ledger, memory) = (dir.join("ledger.sqlite"), Memory::of_machine());
+    let job = Job { spec, base: data, ledger, out: out.clone(), request_id: None, memory };
     let outcome = run::execute(&job, talk)?;
     let truth = shop.truth().map_err(|error| Failure::Write(error.to_string()))?;
     let found = recovered(&job, &outcome.release, &truth)?;

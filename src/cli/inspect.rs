@@ -10,6 +10,7 @@ use super::args::{Layout, SpecArgs};
 use super::{Answer, Failure, ledger, open};
 use crate::engine::{self, Costs};
 use crate::promotion::catalogue;
+use crate::source::memory::Memory;
 use crate::spec::{self, File, Format};
 use crate::{feature, source};
 
@@ -48,9 +49,10 @@ fn is_parquet(file: &Path) -> bool {
     file.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet") || end.eq_ignore_ascii_case("pq"))
 }
 
-pub(super) fn check(args: &SpecArgs) -> Result<Answer, Failure> {
+pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, Failure> {
     let opened = open(args)?;
     let report = feature::check(&opened.spec, &opened.base)?;
+    feature::fits(&opened.spec, &opened.base, &memory.unwrap_or_else(Memory::of_machine))?;
     let promotions = catalogue::load(&opened.spec, &opened.base)?;
     Costs::of(&opened.spec.privacy)?;
     let mut text = format!("{}: sound. Nothing was spent.\n", args.spec.display());
@@ -164,7 +166,7 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
 }
 
 /// Exit statuses: what each means, whether a retry can help, what to do.
-const STATUSES: [(u8, &str, bool, &str); 13] = [
+const STATUSES: [(u8, &str, bool, &str); 14] = [
     (0, "done", false, "nothing"),
     (2, "bad usage", false, "see --help"),
     (3, "bad spec", false, "mend the keys that are named; `tactful check SPEC`"),
@@ -185,6 +187,7 @@ const STATUSES: [(u8, &str, bool, &str); 13] = [
     (15, "bad data", false, "mend the file or the column that is named"),
     (16, "an audit refuted a claim", false, "do not publish with this build; report what `tactful audit` printed"),
     (70, "internal error", false, "report it, with the code and the command"),
+    (71, "not enough memory", false, "allow more with --memory SIZE, or run it where more is free; nothing was spent"),
     (73, "the output cannot be written", false, "another --out, room, or permission"),
     (75, "busy", true, "run the same command again later; `ledger verify`, after the next run"),
     (130, "interrupted", false, "run again; what was reserved is spent"),

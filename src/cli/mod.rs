@@ -122,9 +122,9 @@ fn answer(args: Args) -> Result<Answer, Failure> {
     match args.verb {
         Verb::Demo { out } => demo::demo(&out, talk),
         Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
-        Verb::Check(spec) => inspect::check(&spec),
+        Verb::Check { spec, memory } => inspect::check(&spec, memory),
         Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
-        Verb::Run { spec, out, request_id } => run::run(&spec, &out, request_id, talk),
+        Verb::Run { spec, out, request_id, memory } => run::run(&spec, &out, request_id, memory, talk),
         Verb::Show { dir } => run::show(&dir),
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),

@@ -10,13 +10,27 @@ use super::progress::{Progress, stop_on_interrupt};
 use super::{Answer, Failure, make_ledger_folder, open, screen};
 use crate::engine::{self, Job, Outcome, RequestId};
 use crate::release::{self, Release, cards};
+use crate::source::memory::Memory;
 
-pub(super) fn run(args: &SpecArgs, out: &Path, request_id: Option<RequestId>, talk: bool) -> Result<Answer, Failure> {
+pub(super) fn run(
+    args: &SpecArgs,
+    out: &Path,
+    request_id: Option<RequestId>,
+    memory: Option<Memory>,
+    talk: bool,
+) -> Result<Answer, Failure> {
     let opened = open(args)?;
     if args.ledger.is_none() {
         make_ledger_folder(&opened.ledger)?;
     }
-    let job = Job { spec: opened.spec, base: opened.base, ledger: opened.ledger, out: out.to_path_buf(), request_id };
+    let job = Job {
+        spec: opened.spec,
+        base: opened.base,
+        ledger: opened.ledger,
+        out: out.to_path_buf(),
+        request_id,
+        memory: memory.unwrap_or_else(Memory::of_machine),
+    };
     let outcome = execute(&job, talk)?;
     let mut text = text(&outcome.release);
     let _ = writeln!(text, "\nThe report: {}", out.join("report.html").display());

@@ -159,24 +159,33 @@ pub(crate) fn text<'f>(frame: &'f DataFrame, column: &str) -> Result<&'f StringC
     frame.column(column).and_then(|c| c.str()).map_err(|_| RawError::Internal { stage: "reading a text column" })
 }
 
-/// A category column of the transactions themselves as class codes; never null.
-pub(crate) fn class_of_category(category: Expr, taxonomy: &Taxonomy) -> Expr {
+/// A category column of the transactions themselves, of type `dtype`, as class codes; never null.
+pub(crate) fn class_of_category(category: Expr, dtype: &DataType, taxonomy: &Taxonomy) -> Expr {
     let classifier = Classifier::new(taxonomy);
+    let output = |_: &Schema, field: &Field| Ok(Field::new(field.name.clone(), DataType::UInt16));
+    if KeyKind::of(dtype) == KeyKind::Integer {
+        return category.cast(DataType::Int64).map(
+            move |c| {
+                let mut seen: PlHashMap<i64, u16> = PlHashMap::new();
+                let code =
+                    |number| *seen.entry(number).or_insert_with(|| classifier.classify(&number.to_string()).code());
+                Ok(codes(c.name(), c.i64()?.iter(), code))
+            },
+            output,
+        );
+    }
     category.cast(DataType::String).map(
         move |c| {
             // One look-up a batch for each distinct text; patterns are slow.
             let mut seen: PlHashMap<&str, u16> = PlHashMap::new();
-            let codes: Vec<u16> = c
-                .str()?
-                .iter()
-                .map(|category| {
-                    category.map_or(Class::Unknown.code(), |category| {
-                        *seen.entry(category).or_insert_with(|| classifier.classify(category).code())
-                    })
-                })
-                .collect();
-            Ok(UInt16Chunked::from_vec(c.name().clone(), codes).into_column())
+            let code = |text| *seen.entry(text).or_insert_with(|| classifier.classify(text).code());
+            Ok(codes(c.name(), c.str()?.iter(), code))
         },
-        |_, field| Ok(Field::new(field.name.clone(), DataType::UInt16)),
+        output,
     )
+}
+
+fn codes<T>(name: &PlSmallStr, cells: impl Iterator<Item = Option<T>>, mut code: impl FnMut(T) -> u16) -> Column {
+    let codes = cells.map(|cell| cell.map_or(Class::Unknown.code(), &mut code)).collect();
+    UInt16Chunked::from_vec(name.clone(), codes).into_column()
 }

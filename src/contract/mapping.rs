@@ -87,6 +87,11 @@ impl Mapping {
         format!("discount{index}")
     }
 
+    /// Names of the mapped columns in the file.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|(_, column)| column.as_str())
+    }
+
     /// The kind the privacy unit is grouped by.
     pub(crate) fn unit_kind(&self) -> KeyKind {
         KeyKind::of(&self.unit)

@@ -96,40 +96,6 @@ pub(crate) fn loose(key: Expr) -> Expr {
     text_from(key, |c| Ok(c.str()?.apply(|id| id.map(|id| Cow::Borrowed(without_leading_zeros(id))))))
 }
 
-/// The visit a purchase belongs to, from the columns `basket` (a key of the given kind), `purchase` and
-/// `date`: its basket, or the basket of its day where there is no id; null for what is no purchase.
-///
-/// Days stand where no basket id is met: as integers from `i64::MIN` up, as text behind a control
-/// character. An id that stood there all the same would be taken for one of its own customer's days.
-pub(crate) fn visit(kind: KeyKind) -> Expr {
-    let output = match kind {
-        KeyKind::Integer => DataType::Int64,
-        KeyKind::Text => DataType::String,
-    };
-    col("basket").map_many(
-        move |c| {
-            let (purchases, days) = (c[1].bool()?, c[2].i32()?);
-            let days = purchases.iter().zip(days.iter()).map(|(purchase, day)| day.filter(|_| purchase == Some(true)));
-            let name = PlSmallStr::from_static("basket");
-            Ok(match kind {
-                KeyKind::Integer => {
-                    let visits = c[0].i64()?.iter().zip(days);
-                    let visits = visits.map(|(id, day)| day.map(|day| id.unwrap_or(i64::MIN + i64::from(day))));
-                    Int64Chunked::from_iter_options(name, visits).into_column()
-                }
-                KeyKind::Text => {
-                    let visits = c[0].str()?.iter().zip(days).map(|(id, day)| {
-                        day.map(|day| id.map_or_else(|| Cow::Owned(format!("\u{1}{day}")), Cow::Borrowed))
-                    });
-                    visits.collect::<StringChunked>().with_name(name).into_column()
-                }
-            })
-        },
-        &[col("purchase"), col("date")],
-        move |_, _| Ok(Field::new("basket".into(), output.clone())),
-    )
-}
-
 fn text_from(column: Expr, f: impl Fn(&Series) -> PolarsResult<StringChunked> + Send + Sync + 'static) -> Expr {
     column.map(
         move |c| Ok(f(c.as_materialized_series())?.into_column()),
@@ -240,8 +206,15 @@ pub(crate) fn number(column: Expr, dtype: &DataType) -> Expr {
     } else {
         column.cast(DataType::Float64).map(
             |c| {
-                let values = c.f64()?.iter().map(|value| finite(value?));
-                Ok(Float64Chunked::from_iter_options(c.name().clone(), values).into_column())
+                let numbers = c.f64()?;
+                // The usual column holds none but finite numbers, which need no look at each one's presence.
+                let finite_alone = numbers.downcast_iter().all(|part| part.values().iter().all(|v| v.is_finite()));
+                Ok(if finite_alone {
+                    numbers.apply_values(|value| value + 0.0).into_column()
+                } else {
+                    let values = numbers.iter().map(|value| finite(value?));
+                    Float64Chunked::from_iter_options(c.name().clone(), values).into_column()
+                })
             },
             output,
         )

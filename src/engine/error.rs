@@ -171,6 +171,8 @@ pub enum Exit {
     Violation = 16,
     /// A defect of this program.
     Internal = 70,
+    /// The memory that is allowed, or there, does not do.
+    Memory = 71,
     /// The output cannot be written.
     CannotWrite = 73,
     /// The ledger, the target or the request is in use: try again.
@@ -222,6 +224,7 @@ impl EngineError {
                 ExitClass::BadSpec => Exit::BadSpec,
                 ExitClass::BadData => Exit::BadData,
                 ExitClass::Policy => Exit::Policy,
+                ExitClass::Machine => Exit::Memory,
                 ExitClass::Internal => Exit::Internal,
             },
             Self::Ledger(error) => ledger_exit(error),

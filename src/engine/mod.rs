@@ -21,6 +21,7 @@ use crate::feature;
 use crate::profile::Remembered;
 use crate::promotion::catalogue;
 use crate::release::{PublishError, Release, Staging, canonical};
+use crate::source::memory::Memory;
 use crate::spec::Spec;
 
 pub use array::{ArrayCentres, ArrayJob, ArrayNoise, cluster_array};
@@ -95,6 +96,9 @@ pub struct Job {
     pub out: PathBuf,
     /// Once a release has answered this request, it is the answer to every retry.
     pub request_id: Option<RequestId>,
+    /// What the whole process may use. It decides how long reading takes and whether it is done, and never what
+    /// comes of it.
+    pub memory: Memory,
 }
 
 /// What came of a run.
@@ -141,6 +145,7 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
     // The target is held from here, so that a rival run for it spends nothing.
     let mut staging = Staging::begin(&job.out)?;
     feature::check(spec, &job.base)?;
+    feature::fits(spec, &job.base, &job.memory)?;
     let promotions = catalogue::load(spec, &job.base)?;
     let costs = Costs::of(&spec.privacy)?;
     let mut ledger = open_ledger(spec, &job.ledger)?;
@@ -155,7 +160,7 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
     tactful_kernel::plant::failpoint("run.checked");
 
     go(Step::Reading, false)?;
-    let features = feature::bounded(spec, &job.base, &|_| ())?;
+    let features = feature::bounded_within(spec, &job.base, &job.memory, &|_| ())?;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.read");
     go(Step::Reserving, false)?;

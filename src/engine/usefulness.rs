@@ -13,6 +13,7 @@ use crate::cluster::exact_kmeans;
 use crate::feature::{ExactRow, exact_rows};
 use crate::release::Release;
 use crate::simulate::{DEMO_SPEC, Shop, recovery};
+use crate::source::memory::Memory;
 use crate::spec::{self, Spec};
 
 /// Noise draws a data set.
@@ -61,6 +62,7 @@ fn release(real: &Real) -> Release {
         ledger: dir.path().join("ledger.sqlite"),
         out: dir.path().join("release"),
         request_id: None,
+        memory: Memory::of_machine(),
     };
     run(&job, &|_| (), &AtomicBool::new(false)).unwrap().release
 }

@@ -1,11 +1,10 @@
 //! One customer's sums, and the features they make.
 
-use polars::prelude::*;
-
-use super::aggregate::{MASK_BITS, mask_name, spend_name};
 use crate::contract::rules::days_since_epoch;
-use crate::source::RawError;
 use crate::spec::{FeatureKind, Spec};
+
+/// Groups per word of a bought mask.
+pub(super) const MASK_BITS: usize = 64;
 
 /// One customer's sums over the lines that count. Never leaves the raw side.
 #[derive(Default, Clone)]
@@ -68,69 +67,4 @@ impl Account {
 
 fn ratio(part: i64, whole: i64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// The numbers of the units of a collected frame; none where units are not numbered.
-pub(super) fn units(frame: &DataFrame) -> Vec<Option<i64>> {
-    let column = Numbers::<Int64Type>::of(frame, "unit").ok();
-    (0..frame.height()).map(|row| column.as_ref().and_then(|column| column.at(row))).collect()
-}
-
-/// Hands over the accounts of a collected frame one by one.
-pub(super) fn read(frame: &DataFrame, spec: &Spec, mut take: impl FnMut(&Account)) -> Result<(), RawError> {
-    let groups = super::group_count(spec);
-    let words = groups.div_ceil(MASK_BITS);
-    let flags = Numbers::<UInt32Type>::of(frame, "flags")?;
-    let purchases = Numbers::<Int64Type>::of(frame, "purchases")?;
-    let cents = Numbers::<Int64Type>::of(frame, "cents")?;
-    let discount = Numbers::<Int64Type>::of(frame, "discount")?;
-    let baskets = Numbers::<Int64Type>::of(frame, "baskets")?;
-    let lines = Numbers::<Int64Type>::of(frame, "lines")?;
-    let day = Numbers::<Int32Type>::of(frame, "day")?;
-    let group_cents: Vec<_> =
-        (0..groups).map(|group| Numbers::<Int64Type>::of(frame, &spend_name(group))).collect::<Result<_, _>>()?;
-    let bought: Vec<_> =
-        (0..words).map(|word| Numbers::<UInt64Type>::of(frame, &mask_name(word))).collect::<Result<_, _>>()?;
-    let mut account = Account { group_cents: vec![0; groups], bought: vec![0; words], ..Account::default() };
-    for row in 0..frame.height() {
-        account.flags = flags.at(row).unwrap_or(0);
-        account.purchases = purchases.at(row).unwrap_or(0);
-        // Lines that are no purchase share one null among the distinct baskets.
-        let null = i64::from(lines.at(row).unwrap_or(0) > account.purchases);
-        account.baskets = baskets.at(row).map_or(0, |baskets| baskets - null);
-        account.discount = discount.at(row).unwrap_or(0);
-        account.last_day = day.at(row);
-        for (slot, column) in account.group_cents.iter_mut().zip(&group_cents) {
-            *slot = column.at(row).unwrap_or(0);
-        }
-        // Where groups are added up, their sum is the whole.
-        let whole = || account.group_cents.iter().copied().fold(0, i64::saturating_add);
-        account.cents = cents.at(row).unwrap_or_else(whole);
-        for (slot, column) in account.bought.iter_mut().zip(&bought) {
-            *slot = column.at(row).unwrap_or(0);
-        }
-        take(&account);
-    }
-    Ok(())
-}
-
-/// A column that may not be there because no feature needs it.
-struct Numbers<T: PolarsNumericType>(Option<ChunkedArray<T>>);
-
-impl<T: PolarsNumericType> Numbers<T> {
-    fn of(frame: &DataFrame, name: &str) -> Result<Self, RawError> {
-        let Ok(column) = frame.column(name) else {
-            return Ok(Self(None));
-        };
-        let values: &ChunkedArray<T> = column
-            .as_materialized_series()
-            .unpack()
-            .map_err(|_| RawError::Internal { stage: "reading a customer's sums" })?;
-        // One chunk, so that looking up a row is not a search.
-        Ok(Self(Some(values.rechunk().into_owned())))
-    }
-
-    fn at(&self, row: usize) -> Option<T::Native> {
-        self.0.as_ref().and_then(|values| values.get(row))
-    }
 }

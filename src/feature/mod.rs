@@ -6,20 +6,28 @@ mod account;
 mod aggregate;
 mod array;
 mod check;
+mod ids;
+mod room;
+mod table;
 
 use std::path::Path;
 
-use polars::prelude::DataFrame;
+use polars::prelude::LazyFrame;
 use tactful_kernel::lattice::{Column, LatticeError, Spread};
 use tactful_kernel::{BoundedFeatures, Lattice, Raw};
 
 use crate::consent::OptOutFile;
 use crate::contract::catalogue::Catalogue;
 use crate::contract::{Classes, Mapping, RULES};
+use crate::source::memory::Memory;
 use crate::source::{RawError, Shape};
 use crate::spec::{FeatureKind, Origin, Scale, Spec};
+use account::Account;
+use aggregate::Stop;
 pub use array::{ArrayBounds, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
+use room::Room;
+use table::Table;
 
 /// What [`bounded`] is doing, for a progress display. Says nothing of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,14 +71,84 @@ pub fn lattice(spec: &Spec) -> Result<Lattice, LatticeError> {
 /// Every code of [`RawError`]. None depends on the value of a single row, apart from
 /// `data.unreadable` and `data.not-text` for a file that is damaged behind its head.
 pub fn bounded(spec: &Spec, base: &Path, progress: &dyn Fn(Stage)) -> Result<BoundedFeatures, RawError> {
-    let lattice = lattice(spec)?;
-    let accounts = accounts(spec, base, progress)?;
-    progress(Stage::Bounding);
-    fill(spec, lattice, accounts)
+    bounded_within(spec, base, &Memory::of_machine(), progress)
 }
 
-/// One row of sums per customer.
-fn accounts(spec: &Spec, base: &Path, progress: &dyn Fn(Stage)) -> Result<Raw<DataFrame>, RawError> {
+/// [`bounded`] within so much memory for the whole process. When the customers' sums do not fit, the transactions are
+/// read again, for some of the customers at a time; the rows are the same.
+///
+/// # Errors
+/// As [`bounded`]; [`RawError::Memory`] when that does not help.
+pub fn bounded_within(
+    spec: &Spec,
+    base: &Path,
+    memory: &Memory,
+    progress: &dyn Fn(Stage),
+) -> Result<BoundedFeatures, RawError> {
+    let lattice = lattice(spec)?;
+    let groups = group_count(spec);
+    fits(spec, base, memory)?;
+    let lines = lines(spec, base, memory, progress)?;
+    let room = Room::new(memory, room::row_bytes(&lattice, groups));
+    BoundedFeatures::build(lattice, groups, RULES.len(), lines, |lines, rows| {
+        lines.tables(spec, &room, |tables, later| {
+            progress(Stage::Bounding);
+            let units: usize = tables.iter().map(Table::len).sum();
+            // Customers are spread evenly: those who come later are as many a table. Address space costs nothing.
+            let filled = tables.len().max(1);
+            rows.reserve(units + (units + units / 8) / filled * later);
+            room.filled(units);
+            for table in tables {
+                table.read(|account, _| {
+                    let flags = (0..RULES.len()).map(|rule| account.flags >> rule & 1 == 1);
+                    if account.purchases == 0 {
+                        rows.push_unusable(flags);
+                    } else {
+                        rows.push(&account.values(spec), (0..groups).map(|group| account.bought(group)), flags);
+                    }
+                });
+            }
+        })?;
+        if room.has_room_for_clustering() { Ok(()) } else { Err(lines.too_many()) }
+    })
+}
+
+/// That a run does not need more memory than this, as far as public facts tell: how the file is laid out, and how many
+/// customers the spec expects. Reads no row.
+///
+/// # Errors
+/// [`RawError::Memory`]; structural codes of the transactions file.
+pub fn fits(spec: &Spec, base: &Path, memory: &Memory) -> Result<(), RawError> {
+    let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
+    let mapping = Mapping::find(&shape, spec)?;
+    room::fits(&shape, &mapping, spec, memory)
+}
+
+/// The lines of a spec's transactions, without those of customers who opted out, and what it takes to add them up.
+struct Lines {
+    rows: LazyFrame,
+    shape: Shape,
+    mapping: Mapping,
+    classes: Classes,
+    memory: Memory,
+}
+
+impl Lines {
+    /// Adds everything up; hands over each table once, with how many come later.
+    fn tables(&self, spec: &Spec, room: &Room, done: impl FnMut(Vec<Table>, usize)) -> Result<(), RawError> {
+        aggregate::tables(&self.rows, spec, &self.mapping, &self.classes, room, done).map_err(|stop| match stop {
+            // The library's error says which cell; ours says which file.
+            Stop::Failed => self.shape.failure(),
+            Stop::Full => self.too_many(),
+        })
+    }
+
+    fn too_many(&self) -> RawError {
+        RawError::memory(&self.shape.name, &self.memory, None)
+    }
+}
+
+fn lines(spec: &Spec, base: &Path, memory: &Memory, progress: &dyn Fn(Stage)) -> Result<Raw<Lines>, RawError> {
     progress(Stage::Inspecting);
     let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
     let mapping = Mapping::find(&shape, spec)?;
@@ -82,31 +160,15 @@ fn accounts(spec: &Spec, base: &Path, progress: &dyn Fn(Stage)) -> Result<Raw<Da
         None => shape.private()?.map_sealed(|rows| (rows, None)),
         Some(file) => shape.private()?.zip_sealed(file.open()?).map_sealed(|(rows, list)| (rows, Some(list))),
     };
-    rows.try_map_sealed(|(rows, opted_out)| {
+    let memory = *memory;
+    Ok(rows.map_sealed(|(rows, opted_out)| {
         let rows = mapping.select(rows, spec, aggregate::needs(spec));
         let rows = match opted_out {
             None => rows,
             Some(list) => list.remove_from(rows, &mapping.unit),
         };
-        // The library's error says which cell; ours says which file.
-        aggregate::accounts(rows, spec, &mapping, &classes).map_err(|_| shape.failure())
-    })
-}
-
-/// The rows on the lattice.
-fn fill(spec: &Spec, lattice: Lattice, accounts: Raw<DataFrame>) -> Result<BoundedFeatures, RawError> {
-    let groups = group_count(spec);
-    BoundedFeatures::build(lattice, groups, RULES.len(), accounts, |frame, rows| {
-        rows.reserve(frame.height());
-        account::read(&frame, spec, |account| {
-            let flags = (0..RULES.len()).map(|rule| account.flags >> rule & 1 == 1);
-            if account.purchases == 0 {
-                rows.push_unusable(flags);
-            } else {
-                rows.push(&account.values(spec), (0..groups).map(|group| account.bought(group)), flags);
-            }
-        })
-    })
+        Lines { rows, shape, mapping, classes, memory }
+    }))
 }
 
 /// A row that left the wall, for simulated populations and tests of this crate alone.
@@ -140,17 +202,18 @@ pub(crate) fn exact_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawE
 fn open_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
     let lattice = lattice(spec)?;
     let groups = group_count(spec);
+    let memory = Memory::of_machine();
+    let room = Room::new(&memory, room::row_bytes(&lattice, groups));
     let mut rows = Vec::new();
-    let _ = accounts(spec, base, &|_| ())?.try_map_sealed(|frame| {
-        let mut units = account::units(&frame).into_iter();
-        account::read(&frame, spec, |account| {
-            let unit = units.next().flatten();
+    let _ = lines(spec, base, &memory, &|_| ())?.try_map_sealed(|lines| {
+        let mut take = |account: &Account, unit: Option<i64>| {
             if account.purchases > 0 {
                 let values = account.values(spec);
                 let steps = lattice.columns().iter().zip(values).map(|(c, v)| f64::from(c.quantise(v))).collect();
                 rows.push(ExactRow { unit, steps, bought: (0..groups).map(|group| account.bought(group)).collect() });
             }
-        })
+        };
+        lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))
     })?;
     Ok(rows)
 }

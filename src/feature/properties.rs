@@ -7,7 +7,8 @@ use polars::prelude::*;
 use proptest::prelude::*;
 
 use super::account::Account;
-use super::tests::accounts;
+use super::aggregate::Stop;
+use super::tests::{accounts, accounts_in, room};
 use crate::contract::rules::{ABSURD, DATE, MISSING, NEGATIVE, UNKNOWN, days_since_epoch};
 use crate::spec::{AbsurdAmount, Duplicates, NegativeAmount, Spec};
 use crate::testing::{date, spec};
@@ -196,6 +197,26 @@ fn many_rows() -> DataFrame {
         column("discount", &|_| "0.1".to_owned()),
     ])
     .unwrap()
+}
+
+#[test]
+fn little_room_takes_more_passes_and_changes_no_aggregate() {
+    for duplicates in [Duplicates::Keep, Duplicates::Drop] {
+        let mut spec = spec();
+        spec.contract.duplicates = duplicates;
+        let (once, all) = accounts_in(&room(&spec, 1 << 40), &spec, many_rows()).unwrap();
+        assert_eq!((once, all.len()), (1, 3000));
+        for bytes in [1 << 20, 1 << 18] {
+            let (several, same) = accounts_in(&room(&spec, bytes), &spec, many_rows()).unwrap();
+            assert!(several > 1, "{bytes} bytes were enough for one pass");
+            assert!(same == all, "{duplicates:?}, {bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn too_little_room_for_one_table_is_no_sum_at_all() {
+    assert_eq!(accounts_in(&room(&spec(), 1 << 10), &spec(), many_rows()), Err(Stop::Full));
 }
 
 const CHILD: &str = "TACTFUL_TEST_FINGERPRINT";

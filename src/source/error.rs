@@ -2,6 +2,8 @@
 
 use tactful_kernel::lattice::LatticeError;
 
+use super::memory::{self, Memory};
+
 /// Which kind of exit an error is; front ends map it to their own codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitClass {
@@ -11,6 +13,8 @@ pub enum ExitClass {
     BadData,
     /// A rule of the house refuses.
     Policy,
+    /// The machine is too small, or too little of it allowed.
+    Machine,
     /// A defect of this program.
     Internal,
 }
@@ -153,6 +157,20 @@ pub enum RawError {
         /// What the column should hold.
         wanted: &'static str,
     },
+    /// The memory that is allowed does not do.
+    #[error("{file}: {allower} {allowed} of memory, and reading it needs {needed}; {remedy} (nothing was spent)")]
+    Memory {
+        /// The file.
+        file: String,
+        /// How much, about: from public facts, or "more".
+        needed: String,
+        /// Who allows.
+        allower: &'static str,
+        /// How much.
+        allowed: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A defect of this program.
     #[error("internal error while {stage}; please report it")]
     Internal {
@@ -169,6 +187,21 @@ fn suggest(nearest: Option<&str>) -> String {
 }
 
 impl RawError {
+    /// That a file needs more memory than is allowed: about so much, when public facts say how much.
+    pub(crate) fn memory(file: &str, memory: &Memory, needed: Option<u64>) -> Self {
+        Self::Memory {
+            file: file.to_owned(),
+            needed: needed.map_or_else(|| "more".to_owned(), |bytes| format!("about {}", memory::text(bytes))),
+            allower: memory.allower(),
+            allowed: format!("{} MiB", memory.allowed().unwrap_or(0) >> 20),
+            remedy: if memory.is_named() {
+                "allow more with --memory SIZE"
+            } else {
+                "free some, run it on a larger machine, or allow more than is free with --memory SIZE"
+            },
+        }
+    }
+
     /// A stable code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -190,6 +223,7 @@ impl RawError {
             Self::Lattice(_) => "spec.bounds",
             Self::PromotionsEmpty { .. } => "data.promotions-empty",
             Self::PromotionsUnknownCategory { .. } => "data.promotions-unknown-category",
+            Self::Memory { .. } => "machine.memory",
             Self::Internal { .. } => "internal",
         }
     }
@@ -200,6 +234,7 @@ impl RawError {
         match self {
             Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => ExitClass::BadSpec,
             Self::NotSimulated => ExitClass::Policy,
+            Self::Memory { .. } => ExitClass::Machine,
             Self::Internal { .. } => ExitClass::Internal,
             _ => ExitClass::BadData,
         }

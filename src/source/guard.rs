@@ -28,7 +28,7 @@ pub(crate) fn collect(plan: LazyFrame, engine: Engine) -> Result<DataFrame, Fail
 }
 
 /// Runs `f`; a panic in it, or meanwhile in a thread of the library, says nothing.
-pub(super) fn silently<T>(f: impl FnOnce() -> T) -> Result<T, Failed> {
+pub(crate) fn silently<T>(f: impl FnOnce() -> T) -> Result<T, Failed> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = take_hook();

@@ -10,9 +10,11 @@ mod csv;
 pub mod error;
 pub(crate) mod guard;
 mod head;
+pub mod memory;
 pub mod npy;
 mod parquet;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{DataType, LazyFrame};
@@ -77,6 +79,10 @@ pub(crate) struct Shape {
     /// The path as one printable line.
     pub(crate) name: String,
     columns: Vec<(String, DataType)>,
+    /// Of Parquet: bytes of each column, before compression, that lie in one row group.
+    largest: HashMap<String, u64>,
+    /// Bytes of the file.
+    size: u64,
 }
 
 impl Shape {
@@ -85,19 +91,26 @@ impl Shape {
         let path = base.join(&file.path);
         let name = printable(&path);
         head::look(&path, &name)?;
+        let mut largest = HashMap::new();
         let columns = match file.format {
-            Format::Parquet => parquet::columns(&path, &name)?,
+            Format::Parquet => {
+                let footer = parquet::look(&path, &name)?;
+                largest = footer.largest;
+                footer.columns
+            }
             Format::Csv { separator } => csv::columns(&path, &name, separator)?,
             Format::Aligned => aligned::columns(&path, &name)?,
         };
-        Ok(Self { path, format: file.format, name, columns })
+        let size = std::fs::metadata(&path).map_err(|error| head::io_error(&error, &name))?.len();
+        Ok(Self { path, format: file.format, name, columns, largest, size })
     }
 
     /// The shape of a frame in memory.
     #[cfg(test)]
     pub(crate) fn of(frame: &polars::prelude::DataFrame) -> Self {
         let columns = frame.schema().iter().map(|(name, dtype)| (name.to_string(), dtype.clone())).collect();
-        Self { path: PathBuf::new(), format: Format::Parquet, name: "a frame".to_owned(), columns }
+        let (path, name) = (PathBuf::new(), "a frame".to_owned());
+        Self { path, format: Format::Parquet, name, columns, largest: HashMap::new(), size: 0 }
     }
 
     /// The type of a mapped column.
@@ -137,6 +150,17 @@ impl Shape {
             found: found.name().to_owned(),
             remedy,
         })
+    }
+
+    /// Bytes that reading these columns holds at once, about: a function of the file's layout and size.
+    pub(crate) fn bytes_at_once<'a>(&self, columns: impl Iterator<Item = &'a str>) -> u64 {
+        match self.format {
+            // One row group as it is, and as columns.
+            Format::Parquet => 2 * columns.filter_map(|column| self.largest.get(column)).sum::<u64>(),
+            Format::Csv { .. } => 0,
+            // Aligned text is read as a whole.
+            Format::Aligned => self.size.saturating_mul(3),
+        }
     }
 
     /// The rows of a private table: each made from its own line of the file, if the file has lines.

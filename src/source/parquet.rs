@@ -1,5 +1,6 @@
 //! Apache Parquet.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -11,23 +12,38 @@ use polars::prelude::{
 
 use super::{RawError, guard, head};
 
-/// Columns' names and types from the file's footer; that it counts a row.
-pub(super) fn columns(path: &Path, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
+/// What a footer says.
+pub(super) struct Footer {
+    /// Columns' names and types.
+    pub(super) columns: Vec<(String, DataType)>,
+    /// Columns' names, and their bytes before compression in the row group in which they are most.
+    pub(super) largest: HashMap<String, u64>,
+}
+
+/// What the file's footer says; that it counts a row.
+pub(super) fn look(path: &Path, name: &str) -> Result<Footer, RawError> {
     let mut file = head::open(path, name)?;
     magic(&mut file, name)?;
     // A damaged footer is an error of the library or a panic in it.
     guard::silently(|| footer(file, name)).unwrap_or_else(|_| Err(damaged(name)))
 }
 
-fn footer(file: File, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
+fn footer(file: File, name: &str) -> Result<Footer, RawError> {
     let length = file.metadata().map_err(|error| head::io_error(&error, name))?.len();
     let mut reader = ParquetReader::new(file);
     // The library goes where the footer points without looking whether that is in the file: memory that is not the
     // file's would be read as rows.
     let metadata = Arc::clone(reader.get_metadata().map_err(|_| damaged(name))?);
+    let mut largest = HashMap::<String, u64>::new();
     for group in &metadata.row_groups {
         if !group.byte_ranges_iter().all(|range| range.start <= range.end && range.end <= length) {
             return Err(damaged(name));
+        }
+        for column in group.parquet_columns() {
+            if let Some(name) = column.descriptor().path_in_schema.first() {
+                let most = largest.entry(name.to_string()).or_default();
+                *most = (*most).max(u64::try_from(column.uncompressed_size()).unwrap_or(0));
+            }
         }
     }
     let schema = reader.schema().map_err(|_| damaged(name))?;
@@ -46,7 +62,8 @@ fn footer(file: File, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
             remedy: "write the file without this column",
         })
     };
-    schema.iter_values().map(column).collect()
+    let columns = schema.iter_values().map(column).collect::<Result<_, _>>()?;
+    Ok(Footer { columns, largest })
 }
 
 fn damaged(name: &str) -> RawError {

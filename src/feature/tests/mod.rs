@@ -7,39 +7,62 @@ use std::path::Path;
 
 use polars::prelude::*;
 
-use super::account::{Account, read};
+use super::account::Account;
+use super::aggregate::Stop;
+use super::room::{Room, row_bytes};
+use super::table::Table;
 use super::{aggregate, lattice};
 use crate::contract::rules::{ABSURD, DATE, MISSING, NEGATIVE, UNKNOWN};
 use crate::contract::{Classes, Mapping};
+use crate::source::memory::Memory;
 use crate::source::{RawError, Shape};
 use crate::spec::{AbsurdAmount, Amount, Duplicates, FeatureKind, NegativeAmount, Scale, Spec};
 use crate::testing::{HEADER, feature, frame, group, spec};
 
 /// The accounts of a frame by customer.
 pub(super) fn accounts(spec: &Spec, rows: DataFrame) -> BTreeMap<String, Account> {
+    accounts_in(&room(spec, u64::MAX), spec, rows).unwrap().1
+}
+
+/// How many passes it takes to add a frame up in so much room, and its accounts by customer.
+pub(super) fn accounts_in(
+    room: &Room,
+    spec: &Spec,
+    rows: DataFrame,
+) -> Result<(usize, BTreeMap<String, Account>), Stop> {
     let mapping = Mapping::find(&Shape::of(&rows), spec).unwrap();
     let classes = if spec.taxonomy.is_some() { Classes::Category } else { Classes::None };
     let rows = mapping.select(rows.lazy(), spec, aggregate::needs(spec));
-    by_customer(&aggregate::accounts(rows, spec, &mapping, &classes).unwrap(), spec)
+    let mut all = BTreeMap::new();
+    let mut passes = 0;
+    aggregate::tables(&rows, spec, &mapping, &classes, room, |tables, _| {
+        passes += 1;
+        by_customer(tables, &mut all);
+    })?;
+    Ok((passes, all))
+}
+
+/// Room for so many bytes of tables.
+pub(super) fn room(spec: &Spec, tables: u64) -> Room {
+    Room::of_tables(tables, row_bytes(&lattice(spec).unwrap(), 2))
 }
 
 /// The accounts of the files of a spec by customer.
 pub(super) fn accounts_of_files(spec: &Spec, base: &Path) -> Result<BTreeMap<String, Account>, RawError> {
     let mut all = BTreeMap::new();
-    let _ = super::accounts(spec, base, &|_| {})?.map_sealed(|frame| all = by_customer(&frame, spec));
+    let _ = super::lines(spec, base, &Memory::of_machine(), &|_| {})?
+        .try_map_sealed(|lines| lines.tables(spec, &room(spec, u64::MAX), |tables, _| by_customer(tables, &mut all)))?;
     Ok(all)
 }
 
-pub(super) fn by_customer(frame: &DataFrame, spec: &Spec) -> BTreeMap<String, Account> {
-    let units = frame.column("unit").unwrap().cast(&DataType::String).unwrap();
-    let mut units = units.str().unwrap().iter();
-    let mut all = BTreeMap::new();
-    read(frame, spec, |account| {
-        let unit = units.next().unwrap().unwrap().to_owned();
-        assert!(all.insert(unit, account.clone()).is_none(), "a customer stands in two rows");
-    })
-    .unwrap();
-    all
+fn by_customer(tables: Vec<Table>, all: &mut BTreeMap<String, Account>) {
+    for table in tables {
+        let mut units = table.ids().into_iter();
+        table.read(|account, _| {
+            let unit = units.next().unwrap();
+            assert!(all.insert(unit, account.clone()).is_none(), "a customer stands in two rows");
+        });
+    }
 }
 
 fn one(spec: &Spec, lines: &[&str]) -> Account {

@@ -1,0 +1,187 @@
+//! Ids as they stand in a column, and tables that number them.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use polars::prelude::*;
+
+/// One id of a row.
+#[derive(Clone, Copy)]
+pub(super) enum Id<'a> {
+    Number(i64),
+    Text(&'a str),
+}
+
+impl Id<'_> {
+    pub(super) fn hash(self, state: &DefaultHashBuilder) -> u64 {
+        match self {
+            Self::Number(number) => state.hash_one(number),
+            Self::Text(text) => state.hash_one(text.as_bytes()),
+        }
+    }
+}
+
+/// A column of ids, in one piece.
+pub(super) enum Ids {
+    Numbers(Int64Chunked),
+    Texts(StringChunked),
+}
+
+impl Ids {
+    pub(super) fn of(frame: &DataFrame, name: &str) -> PolarsResult<Self> {
+        let column = frame.column(name)?.as_materialized_series().rechunk();
+        Ok(match column.dtype() {
+            DataType::String => Self::Texts(column.str()?.clone()),
+            _ => Self::Numbers(column.i64()?.clone()),
+        })
+    }
+
+    /// The id of each row, in order.
+    pub(super) fn each(&self) -> impl Iterator<Item = Option<Id<'_>>> {
+        // One of the two is empty.
+        let (numbers, texts) = match self {
+            Self::Numbers(numbers) => (Some(numbers.iter()), None),
+            Self::Texts(texts) => (None, Some(texts.iter())),
+        };
+        let numbers = numbers.into_iter().flatten().map(|number| number.map(Id::Number));
+        numbers.chain(texts.into_iter().flatten().map(|text| text.map(Id::Text)))
+    }
+}
+
+/// Numbers ids from 0 in the order in which they come.
+#[derive(Default)]
+pub(super) struct Register {
+    index: HashTable<u32>,
+    numbers: Vec<i64>,
+    texts: Texts,
+}
+
+impl Register {
+    /// The number of an id; whether it is new.
+    pub(super) fn enter(&mut self, id: Id<'_>, hash: u64, state: &DefaultHashBuilder) -> (u32, bool) {
+        match id {
+            Id::Number(number) => {
+                let Self { index, numbers, .. } = self;
+                if let Some(&slot) = index.find(hash, |&slot| numbers[slot as usize] == number) {
+                    return (slot, false);
+                }
+                let slot = numbers.len() as u32;
+                numbers.push(number);
+                index.insert_unique(hash, slot, |&slot| state.hash_one(numbers[slot as usize]));
+                (slot, true)
+            }
+            Id::Text(text) => {
+                let Self { index, texts, .. } = self;
+                if let Some(&slot) = index.find(hash, |&slot| texts.get(slot) == text.as_bytes()) {
+                    return (slot, false);
+                }
+                let slot = texts.push(&[text.as_bytes()]);
+                index.insert_unique(hash, slot, |&slot| state.hash_one(texts.get(slot)));
+                (slot, true)
+            }
+        }
+    }
+
+    /// The number of an id that is a number.
+    pub(super) fn number(&self, slot: usize) -> Option<i64> {
+        self.numbers.get(slot).copied()
+    }
+
+    /// An id as text.
+    #[cfg(test)]
+    pub(super) fn text(&self, slot: usize) -> String {
+        let text = || String::from_utf8(self.texts.get(slot as u32).to_vec()).unwrap();
+        self.number(slot).map_or_else(text, |number| number.to_string())
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.index.capacity() * 6 + self.numbers.len() * 8 + self.texts.bytes()
+    }
+}
+
+/// Texts one behind the other.
+#[derive(Default)]
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn push(&mut self, parts: &[&[u8]]) -> u32 {
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
+        self.ends.push(self.bytes.len());
+        self.ends.len() as u32 - 1
+    }
+
+    fn get(&self, slot: u32) -> &[u8] {
+        let slot = slot as usize;
+        let start = slot.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[slot]]
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.len() + self.ends.len() * 8
+    }
+}
+
+/// What tells one visit of a customer from another.
+#[derive(Clone, Copy)]
+pub(super) enum Visit<'a> {
+    /// A basket id.
+    Basket(Id<'a>),
+    /// The basket of a day, where there is no id.
+    Day(i32),
+}
+
+/// The distinct visits of customers by their numbers.
+#[derive(Default)]
+pub(super) struct Visits {
+    /// Customer, and the two halves of a number.
+    numbers: HashTable<[u32; 3]>,
+    /// A customer's number and a text, for each.
+    index: HashTable<u32>,
+    texts: Texts,
+}
+
+impl Visits {
+    /// Whether this is the first time that a customer's visit comes.
+    pub(super) fn enter(&mut self, customer: u32, visit: Visit<'_>, state: &DefaultHashBuilder) -> bool {
+        match visit {
+            Visit::Basket(Id::Text(text)) => self.enter_text(customer, text.as_bytes(), state),
+            Visit::Basket(Id::Number(number)) => self.enter_number(customer, number, state),
+            // Days stand where no basket id is met. An id that stood there all the same would be taken for one of its
+            // own customer's days.
+            Visit::Day(day) => self.enter_number(customer, i64::MIN + i64::from(day), state),
+        }
+    }
+
+    fn enter_number(&mut self, customer: u32, number: i64, state: &DefaultHashBuilder) -> bool {
+        let number = number.cast_unsigned();
+        let entry = [customer, number as u32, (number >> 32) as u32];
+        let hash = |entry: &[u32; 3]| state.hash_one(entry);
+        let of_entry = hash(&entry);
+        if self.numbers.find(of_entry, |other| *other == entry).is_some() {
+            return false;
+        }
+        self.numbers.insert_unique(of_entry, entry, hash);
+        true
+    }
+
+    fn enter_text(&mut self, customer: u32, text: &[u8], state: &DefaultHashBuilder) -> bool {
+        let Self { index, texts, .. } = self;
+        let customer = customer.to_le_bytes();
+        let hash = state.hash_one((&customer[..], text));
+        if index.find(hash, |&slot| texts.get(slot).split_at(4) == (&customer[..], text)).is_some() {
+            return false;
+        }
+        let slot = texts.push(&[&customer, text]);
+        index.insert_unique(hash, slot, |&slot| state.hash_one(texts.get(slot).split_at(4)));
+        true
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.numbers.capacity() * 15 + self.index.capacity() * 6 + self.texts.bytes()
+    }
+}

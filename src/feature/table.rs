@@ -1,0 +1,174 @@
+//! Sums of customers as their lines come: integers alone, so that no order of lines can show.
+
+use hashbrown::DefaultHashBuilder;
+
+use super::account::{Account, MASK_BITS};
+use super::ids::{Id, Register, Visit, Visits};
+use crate::spec::{FeatureKind, Spec};
+
+/// Bytes from which on a list is given address space at once: memory that the system takes back when it is
+/// dropped, and moves without copying when it grows.
+const LARGE: usize = 1 << 20;
+
+/// More than the allocator ever serves from what it keeps to itself.
+const APART: usize = 33 << 20;
+
+/// Which sums are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums {
+    /// Category groups.
+    groups: usize,
+    /// Sums of cents a customer: one a group, or the whole alone.
+    cents: usize,
+    /// Whether visits are counted.
+    visits: bool,
+}
+
+impl Sums {
+    pub(super) fn of(spec: &Spec) -> Self {
+        let any = |wanted: fn(FeatureKind) -> bool| spec.features.iter().any(|feature| wanted(feature.kind));
+        let groups = super::group_count(spec);
+        // Any share of spend has all groups in its denominator. Their sum is the whole spend: a kept line is in a group.
+        let by_group = any(|kind| matches!(kind, FeatureKind::SpendShare(_))) && groups > 0;
+        let visits = any(|kind| matches!(kind, FeatureKind::Frequency | FeatureKind::BasketSize));
+        Self { groups, cents: if by_group { groups } else { 1 }, visits }
+    }
+
+    /// Bytes of a customer, without ids and visits.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Head>() + self.cents * size_of::<i64>()
+    }
+}
+
+/// A line that leaves a trace.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) unit: Id<'a>,
+    pub(super) hash: u64,
+    /// Broken rules, bits in the order of `RULES`.
+    pub(super) flags: u8,
+    pub(super) kept: Option<Kept<'a>>,
+}
+
+/// A line that counts.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a> {
+    pub(super) group: u16,
+    /// Minor units, signed.
+    pub(super) cents: i64,
+    /// For what is no return.
+    pub(super) purchase: Option<Purchase<'a>>,
+}
+
+/// What only purchases have.
+#[derive(Clone, Copy)]
+pub(super) struct Purchase<'a> {
+    pub(super) day: i32,
+    pub(super) discount: i64,
+    pub(super) visit: Visit<'a>,
+}
+
+/// A customer's numbers apart from cents.
+#[derive(Clone, Copy)]
+struct Head {
+    bought: u128,
+    discount: i64,
+    purchases: u32,
+    visits: u32,
+    last_day: i32,
+    flags: u8,
+}
+
+const NOBODY: Head = Head { bought: 0, discount: 0, purchases: 0, visits: 0, last_day: i32::MIN, flags: 0 };
+
+/// The sums of some customers.
+pub(super) struct Table {
+    sums: Sums,
+    units: Register,
+    heads: Vec<Head>,
+    cents: Vec<i64>,
+    visits: Visits,
+}
+
+impl Table {
+    pub(super) fn new(sums: Sums) -> Self {
+        let (units, visits) = (Register::default(), Visits::default());
+        Self { sums, units, heads: Vec::new(), cents: Vec::new(), visits }
+    }
+
+    /// Adds lines to their customers. A sum that leaves its integer wraps, a count stays at the most: neither
+    /// depends on the order of lines.
+    pub(super) fn add(&mut self, lines: &[Line<'_>], state: &DefaultHashBuilder) {
+        for line in lines {
+            let (slot, new) = self.units.enter(line.unit, line.hash, state);
+            if new {
+                with_room(&mut self.heads, 1).push(NOBODY);
+                let width = self.cents.len() + self.sums.cents;
+                with_room(&mut self.cents, self.sums.cents).resize(width, 0);
+            }
+            let at = slot as usize;
+            let head = &mut self.heads[at];
+            head.flags |= line.flags;
+            let Some(kept) = &line.kept else { continue };
+            let group = usize::from(kept.group);
+            let sum = &mut self.cents[at * self.sums.cents + if self.sums.cents == 1 { 0 } else { group }];
+            *sum = sum.wrapping_add(kept.cents);
+            let Some(purchase) = &kept.purchase else { continue };
+            head.purchases = head.purchases.saturating_add(1);
+            head.discount = head.discount.wrapping_add(purchase.discount);
+            head.last_day = head.last_day.max(purchase.day);
+            head.bought |= 1_u128.checked_shl(u32::from(kept.group)).unwrap_or(0);
+            if self.sums.visits && self.visits.enter(slot, purchase.visit, state) {
+                head.visits = head.visits.saturating_add(1);
+            }
+        }
+    }
+
+    /// Ids of the customers, in order.
+    #[cfg(test)]
+    pub(super) fn ids(&self) -> Vec<String> {
+        (0..self.len()).map(|slot| self.units.text(slot)).collect()
+    }
+
+    /// Number of customers.
+    pub(super) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// About how many bytes this holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.heads.len() * self.sums.bytes() + self.units.bytes() + self.visits.bytes()
+    }
+
+    /// Hands over the accounts one by one, with the numbers of customers who are numbered.
+    pub(super) fn read(self, mut take: impl FnMut(&Account, Option<i64>)) {
+        let Self { sums, units, heads, cents, visits } = self;
+        drop(visits);
+        let words = sums.groups.div_ceil(MASK_BITS);
+        let by_group = sums.groups > 0 && sums.cents == sums.groups;
+        let mut account = Account { group_cents: vec![0; sums.groups], bought: vec![0; words], ..Account::default() };
+        for (slot, (head, row)) in heads.iter().zip(cents.chunks_exact(sums.cents)).enumerate() {
+            account.flags = u32::from(head.flags);
+            account.purchases = i64::from(head.purchases);
+            account.baskets = i64::from(head.visits);
+            account.discount = head.discount;
+            account.last_day = (head.purchases > 0).then_some(head.last_day);
+            account.cents = row.iter().copied().fold(0, i64::saturating_add);
+            if by_group {
+                account.group_cents.copy_from_slice(row);
+            }
+            for (word, bits) in account.bought.iter_mut().enumerate() {
+                *bits = (head.bought >> (word * MASK_BITS)) as u64;
+            }
+            take(&account, units.number(slot));
+        }
+    }
+}
+
+/// The list, with room for so many more.
+fn with_room<T>(list: &mut Vec<T>, more: usize) -> &mut Vec<T> {
+    if list.len() + more > list.capacity() && list.len() * size_of::<T>() >= LARGE {
+        list.reserve_exact(list.len().max(APART / size_of::<T>()));
+    }
+    list
+}
