@@ -46,7 +46,8 @@ fn propose(asked: &Asked, out: Option<&Path>) -> Result<Answer, Failure> {
     countries.sort_unstable();
     countries.dedup();
     let shop = asked.overlay.as_deref().map_or_else(|| Ok(Overlay::default()), overlay)?;
-    let proposals = review::propose(&names, taxonomy, &countries, &shop).map_err(|rule| refused(rule, &asked.source))?;
+    let proposals =
+        review::propose(&names, taxonomy, &countries, &shop).map_err(|rule| refused(rule, &asked.source))?;
     let text = review::to_toml(&proposals, &countries, &shop);
     let value = json!({
         "policy": Policy::base().version(), "countries": countries, "names_from": from,
@@ -91,7 +92,8 @@ fn names(asked: &Asked, spec: Option<&Spec>) -> Result<(Vec<String>, String), Fa
         let names = catalogue::names(&products.file, &products.category, base)?;
         return Ok((names, format!("the catalogue {}", products.file.path.display())));
     }
-    let listed = spec.taxonomy.iter().flat_map(crate::contract::taxonomy::exact_names).map(str::to_owned).collect::<Vec<_>>();
+    let listed =
+        spec.taxonomy.iter().flat_map(crate::contract::taxonomy::exact_names).map(str::to_owned).collect::<Vec<_>>();
     if listed.is_empty() {
         return Err(Failure::Usage(
             "this spec has no catalogue and lists no exact names, and the categories in its purchases are not read: a rare word \

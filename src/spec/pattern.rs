@@ -71,7 +71,9 @@ impl Placer {
             Place::Sensitive => place,
             _ if sensitive() => Place::Sensitive,
             // A pattern may cover what the officer never saw, or saw and put elsewhere.
-            Place::Group(group) if self.reviewed.as_ref().is_some_and(|names| names.get(&name) != Some(&Some(group))) => {
+            Place::Group(group)
+                if self.reviewed.as_ref().is_some_and(|names| names.get(&name) != Some(&Some(group))) =>
+            {
                 Place::Unlisted
             }
             _ => place,

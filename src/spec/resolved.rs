@@ -10,8 +10,8 @@ use super::checked::{
 };
 use super::raw::{
     RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawOptOuts,
-    RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText, RawTransactions,
-    RawWindow, RawYear,
+    RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText,
+    RawTransactions, RawWindow, RawYear,
 };
 use super::sensitive::Policy;
 
@@ -173,10 +173,10 @@ fn taxonomy(taxonomy: &Taxonomy) -> RawTaxonomy {
         sensitive: Some(taxonomy.sensitive.clone()),
         excluded: Some(taxonomy.excluded.clone()),
         countries: (!taxonomy.countries.is_empty()).then(|| taxonomy.countries.clone()),
-        review: taxonomy.review.as_ref().map(|review| RawReview {
-            file: Some(review.file.clone()),
-            hash: Some(review.hash.clone()),
-        }),
+        review: taxonomy
+            .review
+            .as_ref()
+            .map(|review| RawReview { file: Some(review.file.clone()), hash: Some(review.hash.clone()) }),
         groups: Some(groups.collect()),
     }
 }

@@ -129,7 +129,8 @@ impl Written {
 
     /// What is signed, the same for every way of writing it.
     fn hash(&self, names: &BTreeMap<String, Verdict>, officer: &str, date: NaiveDate) -> String {
-        let names: BTreeMap<&String, String> = names.iter().map(|(name, verdict)| (name, verdict.to_string())).collect();
+        let names: BTreeMap<&String, String> =
+            names.iter().map(|(name, verdict)| (name, verdict.to_string())).collect();
         let content = json!({
             "tactful-review": VERSION, "policy": self.policy, "countries": self.countries, "overlay": self.overlay,
             "names": names, "officer": officer.trim(), "date": date.to_string(),
@@ -176,7 +177,8 @@ pub fn propose(
     let policy = policy(countries, Some(shop))?;
     // The lists alone: what they say is told apart from what the policy says.
     let lists = taxonomy.map(Placer::of_lists);
-    let keys: Vec<&str> = taxonomy.iter().flat_map(|taxonomy| &taxonomy.groups).map(|group| group.key.as_str()).collect();
+    let keys: Vec<&str> =
+        taxonomy.iter().flat_map(|taxonomy| &taxonomy.groups).map(|group| group.key.as_str()).collect();
     let one = |name: &String| {
         let hits = policy.judge(name);
         let place = lists.as_ref().map_or(Place::Unlisted, |lists| lists.place(name));
@@ -223,7 +225,8 @@ pub fn to_toml(proposals: &[Proposal], countries: &[String], shop: &Overlay) -> 
     let _ = writeln!(text, "version = {VERSION}");
     let _ = writeln!(text, "policy = {}", quoted(Policy::base().version()));
     if !countries.is_empty() {
-        let _ = writeln!(text, "countries = [{}]", countries.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", "));
+        let _ =
+            writeln!(text, "countries = [{}]", countries.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", "));
     }
     let order = |proposal: &&Proposal| match proposal.verdict {
         Verdict::Denied => 0,

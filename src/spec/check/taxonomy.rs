@@ -47,10 +47,9 @@ fn countries(raw: Vec<String>, report: &mut Report<'_>) -> Vec<String> {
         match Overlay::country(&country) {
             Ok(_) if kept.contains(&country) => {}
             Ok(_) => kept.push(country),
-            Err(error) => report.add(
-                &format!("taxonomy.countries[{i}]"),
-                Rule::Overlay { reason: shown(&error.to_string()) },
-            ),
+            Err(error) => {
+                report.add(&format!("taxonomy.countries[{i}]"), Rule::Overlay { reason: shown(&error.to_string()) });
+            }
         }
     }
     kept.sort_unstable();
@@ -62,7 +61,9 @@ fn review(raw: RawReview, countries: &[String], report: &mut Report<'_>) -> Opti
     match review::load(&file, &hash, countries, report.folder) {
         Ok(review) => Some(review),
         Err(rules) => {
-            rules.into_iter().for_each(|rule| report.add("taxonomy.review", rule));
+            for rule in rules {
+                report.add("taxonomy.review", rule);
+            }
             None
         }
     }

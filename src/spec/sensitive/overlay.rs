@@ -72,10 +72,14 @@ pub enum OverlayError {
     #[error("`{0}` is no phrase: write words, a star at a word's end, or `..` between words")]
     Phrase(String),
     /// A special category.
-    #[error("group `{0}` cannot be loosened: it is a special category of personal data (GDPR Art. 9), or lets one be inferred")]
+    #[error(
+        "group `{0}` cannot be loosened: it is a special category of personal data (GDPR Art. 9), or lets one be inferred"
+    )]
     Special(String),
     /// A loosening without a reason or a name.
-    #[error("loosening group `{0}` needs a reason of at least ten letters and the name of the officer who answers for it")]
+    #[error(
+        "loosening group `{0}` needs a reason of at least ten letters and the name of the officer who answers for it"
+    )]
     Unreasoned(String),
 }
 
@@ -89,7 +93,8 @@ impl Overlay {
     /// # Errors
     /// It is not TOML of this shape.
     pub fn read(text: &str) -> Result<Self, OverlayError> {
-        let shape = |error: toml::de::Error| OverlayError::Shape(error.message().lines().next().unwrap_or_default().to_owned());
+        let shape =
+            |error: toml::de::Error| OverlayError::Shape(error.message().lines().next().unwrap_or_default().to_owned());
         toml::from_str(text).map_err(shape)
     }
 
@@ -157,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_shop_may_be_stricter_without_asking() {
-        let policy = with("[[add]]\ngroup = \"politics\"\nwords = [\"new* paper\"]\nwhy = \"ours are partisan\"\n").unwrap();
+        let policy =
+            with("[[add]]\ngroup = \"politics\"\nwords = [\"new* paper\"]\nwhy = \"ours are partisan\"\n").unwrap();
         assert_eq!(groups(&policy, "NEWS PAPERS"), ["politics"]);
     }
 
@@ -171,7 +177,8 @@ mod tests {
         let policy = loosen("alcohol", "a wine merchant sells nothing else", "R. Rossi").unwrap();
         assert!(groups(&policy, "RED WINE").is_empty());
         assert_eq!(groups(&policy, "WINE AND BEER"), ["alcohol"], "only these words");
-        for (reason, officer) in [("", "R. Rossi"), ("because", "R. Rossi"), ("a wine merchant sells nothing else", "")] {
+        for (reason, officer) in [("", "R. Rossi"), ("because", "R. Rossi"), ("a wine merchant sells nothing else", "")]
+        {
             assert_eq!(loosen("alcohol", reason, officer).unwrap_err(), OverlayError::Unreasoned("alcohol".into()));
         }
         for group in Policy::base().groups().iter().filter(|group| group.art_9) {

@@ -71,12 +71,10 @@ fn stem(word: &str) -> &str {
 fn fold(c: char, into: &mut String) {
     for c in c.to_lowercase() {
         match c {
-            'ä' => into.push_str("ae"),
-            'ö' => into.push_str("oe"),
+            'ä' | 'æ' => into.push_str("ae"),
+            'ö' | 'œ' => into.push_str("oe"),
             'ü' => into.push_str("ue"),
             'ß' => into.push_str("ss"),
-            'œ' => into.push_str("oe"),
-            'æ' => into.push_str("ae"),
             'à' | 'á' | 'â' | 'ã' | 'å' => into.push('a'),
             'è' | 'é' | 'ê' | 'ë' => into.push('e'),
             'ì' | 'í' | 'î' | 'ï' => into.push('i'),
@@ -104,11 +102,10 @@ impl Step {
     fn takes(&self, word: &Word) -> bool {
         match self {
             Self::Exact(wanted) => {
-                wanted.stem == word.stem || (word.cut && wanted.raw.len() > word.raw.len() && wanted.raw.starts_with(&word.raw))
+                wanted.stem == word.stem
+                    || (word.cut && wanted.raw.len() > word.raw.len() && wanted.raw.starts_with(&word.raw))
             }
-            Self::Prefix(prefix) => {
-                word.raw.starts_with(prefix) || (word.cut && prefix.starts_with(&word.raw))
-            }
+            Self::Prefix(prefix) => word.raw.starts_with(prefix) || (word.cut && prefix.starts_with(&word.raw)),
             Self::Gap => false,
         }
     }

@@ -132,12 +132,13 @@ fn an_officer_cannot_sign_a_sensitive_category_into_a_group() {
 
 #[test]
 fn an_overlay_of_the_review_is_an_overlay_of_the_run() {
-    let add = "[[overlay.add]]\ngroup = \"politics\"\nwords = [\"rolls\"]\nwhy = \"of honour\"\n";
-    let names = NAMES.replace("[\"ROLLS\", \"group:bread\"]", "[\"ROLLS\", \"sensitive\"]");
+    let add =
+        "[[overlay.add]]\ngroup = \"politics\"\nwords = [\"blueberries\"]\nwhy = \"their farmers have a party\"\n";
+    let names = NAMES.replace("[\"BLUEBERRIES\", \"group:fresh_fruit\"]", "[\"BLUEBERRIES\", \"denied\"]");
     let (text, hash) = signed(&format!("{names}{add}"));
-    let folder = folder(&text, &hash, |spec| spec.replace("\"BREAD\", \"ROLLS\"", "\"BREAD\", \"RO*S\""));
-    let spec = load(&folder.path().join("spec.toml")).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(Placer::new(spec.taxonomy.as_ref().unwrap()).place("ROLLS"), Place::Sensitive);
+    let spec =
+        load(&folder(&text, &hash, |spec| spec).path().join("spec.toml")).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(Placer::new(spec.taxonomy.as_ref().unwrap()).place("BLUEBERRIES"), Place::Sensitive);
 }
 
 #[test]
