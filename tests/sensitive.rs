@@ -360,6 +360,9 @@ fn a_review_reads_names_and_never_a_purchase() {
     fs::write(folder.path().join("shop.toml"), shop).unwrap();
     let text = say(&["review", "names.csv", "--overlay", "shop.toml", "--country", "GB"]).ok().stdout;
     assert!(text.contains("Rosa Rossi") && text.contains("countries = [\"GB\"]"), "{text}");
+    assert!(text.contains("[\"BEERS/ALES\", \"denied\"]"), "loosened, and still nobody's: {text}");
+    fs::write(folder.path().join("review.toml"), text).unwrap();
+    say(&["sign", "review.toml", "--officer", "Rosa Rossi"]).ok();
     fs::write(folder.path().join("shop.toml"), shop.replace("alcohol", "health")).unwrap();
     let refused = say(&["review", "names.csv", "--overlay", "shop.toml"]);
     assert_eq!(refused.status, Some(12), "{refused:#?}");
