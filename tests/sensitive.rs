@@ -356,7 +356,7 @@ fn a_review_reads_names_and_never_a_purchase() {
     assert!(text.contains("[\"BEERS/ALES\", \"sensitive\"],  # alcohol by `beer`"), "{text}");
     assert_eq!(text.matches("\"BREAD\"").count(), 1, "{text}");
     assert!(text.contains("[\"BREAD\", \"denied\"]"), "nobody classified it: {text}");
-    let shop = "[[loosen]]\ngroup = \"alcohol\"\nwords = [\"beer\"]\nreason = \"a brewery's own shop\"\nofficer = \"Rosa Rossi\"\ndate = \"2026-11-22\"\n";
+    let shop = "[[loosen]]\ngroup = \"alcohol\"\nwords = [\"beer\", \"ale\"]\nreason = \"a brewery's own shop\"\nofficer = \"Rosa Rossi\"\ndate = \"2026-11-22\"\n";
     fs::write(folder.path().join("shop.toml"), shop).unwrap();
     let text = say(&["review", "names.csv", "--overlay", "shop.toml", "--country", "GB"]).ok().stdout;
     assert!(text.contains("Rosa Rossi") && text.contains("countries = [\"GB\"]"), "{text}");
