@@ -81,6 +81,7 @@ pub(crate) fn spec() -> Spec {
             groups: vec![group("fruit", &["apple", "pear*"]), group("bread", &["bread"])],
             sensitive: own(&["wine"]),
             excluded: own(&["fuel"]),
+            ..Taxonomy::default()
         }),
         features: [
             SpendShare(0),

@@ -214,6 +214,15 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: LedgerVerb,
     },
+    /// Let an officer classify categories once, by their names.
+    ///
+    /// What the program's own policy calls sensitive (health, pregnancy, alcohol, belief, ...) shapes no feature, profile, label or
+    /// promotion, whatever a spec says, and a category that nobody classified shapes nothing either. A signed review says
+    /// that somebody looked at all the others as well: `check` and `run` hold the spec to it.
+    Taxonomy {
+        #[command(subcommand)]
+        verb: TaxonomyVerb,
+    },
     /// Find private k-means centres of an array.
     ///
     /// Each row is one person. Bounds are public: take them from what you know of the columns, not from these rows.
@@ -240,6 +249,49 @@ pub(super) enum Verb {
     },
     /// List every exit status with what it means and what to do.
     Errors,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TaxonomyVerb {
+    /// Propose a classification of categories from their names alone.
+    ///
+    /// Every name gets a verdict and the rule that gave it: sensitive by the policy, what the spec lists, or denied because nobody
+    /// classified it. Reads the catalogue that the spec names, or a file of names; never a purchase: a rare word would tell who
+    /// bought it. Edit the file, have it signed with `tactful taxonomy sign`, and put what that prints into the spec.
+    Review {
+        /// A spec (.toml), or a public file with a column of names: CSV or Parquet.
+        source: PathBuf,
+        /// Where the spec's relative paths start [default: the spec's folder].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// A public file of names in place of the spec's catalogue: for shops whose purchases carry the categories.
+        #[arg(long, value_name = "FILE")]
+        names: Option<PathBuf>,
+        /// The column of names in a file of names [default: its first].
+        #[arg(long, value_name = "COLUMN")]
+        column: Option<String>,
+        /// A country whose words count as well, as the spec names it: AT, DE, FR, GB, IT [default: the spec's].
+        #[arg(long, value_name = "CODE")]
+        country: Vec<String>,
+        /// What this shop adds to the policy, or takes away with a reason and a name: a TOML file, see docs/sensitive.md.
+        #[arg(long, value_name = "FILE")]
+        overlay: Option<PathBuf>,
+        /// Where to write the review; must not exist [default: stdout].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Sign a review: a record of who approved what, and when.
+    ///
+    /// Adds name, day and a SHA-256 over all of it to the file, and prints the lines for the spec. From then on `check` and `run`
+    /// refuse a review that was changed, a spec that contradicts it, and a policy that has come to call one of its everyday
+    /// categories sensitive. The hash has no key: it shows that the content is what was approved, not who approved it.
+    Sign {
+        /// The review.
+        review: PathBuf,
+        /// Who answers for it: first and last name.
+        #[arg(long, value_name = "NAME")]
+        officer: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

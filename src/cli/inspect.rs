@@ -84,6 +84,7 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
         let _ = writeln!(text, "  promotions: {matched} of {} can be matched", promotions.len());
     }
     let mut advice = opened.spec.advice();
+    advice.extend(opened.spec.policy_advice());
     let open_questions = std::fs::read_to_string(&args.spec).map_or(0, |text| text.matches("TODO").count());
     if open_questions > 0 {
         advice.push(format!("{open_questions} places of the spec still say TODO: only a person can decide them"));

@@ -10,6 +10,7 @@ mod inspect;
 mod ledger;
 mod progress;
 mod run;
+mod taxonomy;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -128,6 +129,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Show { dir } => run::show(&dir),
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),
+        Verb::Taxonomy { verb } => taxonomy::taxonomy(verb),
         Verb::Cluster(args) => cluster::cluster(args),
         Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
         Verb::Errors => Ok(inspect::errors()),

@@ -1,6 +1,6 @@
 //! The public product catalogue as a map from product to class.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::parse::{KeyKind, key};
 use super::taxonomy::{Class, Classifier, exact_names, normal};
 use crate::source::error::nearest;
 use crate::source::{ColumnType, RawError, Shape, guard};
-use crate::spec::{Products, Taxonomy};
+use crate::spec::{File, Products, Taxonomy};
 
 pub(crate) const IDS: &[ColumnType] = &[ColumnType::Integer, ColumnType::Number, ColumnType::Text];
 pub(crate) const ID_REMEDY: &str = "an id must be text or a number";
@@ -131,6 +131,16 @@ impl<'a> Catalogue<'a> {
             }),
         }
     }
+}
+
+/// The distinct names in one column of a public file, in order: a catalogue's categories or product types.
+pub(crate) fn names(file: &File, column: &str, base: &Path) -> Result<Vec<String>, RawError> {
+    let shape = Shape::inspect(file, base)?;
+    shape.typed(column, "category", CATEGORIES, CATEGORY_REMEDY)?;
+    let name = Expr::Column(column.into()).cast(DataType::String).alias("category");
+    let frame = guard::collect(shape.public()?.select([name]), Engine::Streaming).map_err(|_| shape.failure())?;
+    let written: BTreeSet<&str> = text(&frame, "category")?.iter().flatten().map(str::trim).collect();
+    Ok(written.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
 /// The class of every row, each distinct category being matched once.

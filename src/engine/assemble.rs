@@ -254,7 +254,9 @@ fn barred(promotion: &Promotion) -> Option<String> {
 
 fn unmatched(promotion: &Promotion) -> Option<Unmatched> {
     let reason = barred(promotion)?;
-    Some(Unmatched { id: promotion.id.clone(), title: promotion.title.clone(), reason })
+    // The title of a promotion for something sensitive names it: the id is enough to find it.
+    let title = if promotion.targets.sensitive > 0.0 { &promotion.id } else { &promotion.title };
+    Some(Unmatched { id: promotion.id.clone(), title: title.clone(), reason })
 }
 
 fn quality(parts: &Parts) -> Vec<Quality> {

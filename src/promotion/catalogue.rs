@@ -159,7 +159,7 @@ impl Gathered {
 enum TargetJudge<'a> {
     Nothing,
     Product(ProductMap),
-    Category(Classifier),
+    Category(Box<Classifier>),
     Group(&'a Taxonomy),
 }
 
@@ -169,7 +169,7 @@ impl<'a> TargetJudge<'a> {
             return Ok(Self::Nothing);
         };
         Ok(match &promotions.target {
-            PromotionTarget::Category(_) => Self::Category(Classifier::new(taxonomy)),
+            PromotionTarget::Category(_) => Self::Category(Box::new(Classifier::new(taxonomy))),
             PromotionTarget::Group(_) => Self::Group(taxonomy),
             PromotionTarget::Product(column) => {
                 let Some(products) = &spec.sources.products else {

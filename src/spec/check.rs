@@ -36,6 +36,12 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let sources = raw.sources.and_then(|sources| source::sources(sources, &context, report));
     let taxonomy = raw.taxonomy.and_then(|taxonomy| taxonomy::taxonomy(taxonomy, report));
     let features = raw.features.map(|features| feature::features(features, &context, report));
+    if let (Some(taxonomy), Some(features)) = (&taxonomy, &features) {
+        let policy = super::pattern::policy_of(taxonomy);
+        for feature in features {
+            taxonomy::sensitive(&feature.label, "features", &policy, report);
+        }
+    }
     let segments = raw.segments.and_then(|segments| self::segments(&segments, report));
     let privacy = raw.privacy.and_then(|privacy| self::privacy(&privacy, report));
     let promotions = raw.promotions.and_then(|promotions| source::promotions(promotions, &context, report));

@@ -200,7 +200,9 @@ pub enum Duplicates {
 }
 
 /// Categories and the groups they form. A category in no group is denied: its rows shape nothing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+///
+/// What the built-in policy ([`crate::spec::sensitive`]) calls sensitive is so whatever stands here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Taxonomy {
     /// Allowed groups, in the spec's order.
     pub groups: Vec<Group>,
@@ -208,6 +210,10 @@ pub struct Taxonomy {
     pub sensitive: Vec<String>,
     /// Categories (exact, or patterns with `*`) left out for other reasons (fuel, service codes).
     pub excluded: Vec<String>,
+    /// Countries whose overlays of the policy apply.
+    pub countries: Vec<String>,
+    /// What a privacy officer signed; with it, a category that it does not know is denied.
+    pub review: Option<super::review::Review>,
 }
 
 /// A named group of categories.

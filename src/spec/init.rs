@@ -265,7 +265,10 @@ duplicates = "keep"        # or "drop": equal lines are one
 refuse_above = 0.1         # stop when the noised share of customers with an unreadable line is above this
 "#;
 
-const TAXONOMY: &str = r#"# [taxonomy]
+const TAXONOMY: &str = r#"# What the program knows as sensitive by its name stays out anyway (docs/sensitive.md); list what it cannot know.
+# `tactful taxonomy review` proposes a classification of a whole catalogue for an officer to sign.
+# [taxonomy]
+# countries = []   # AT, DE, FR, GB, IT: words of these countries count as well
 # sensitive = ["*MEDICINE*", "*BABY*", "*WINE*", "*TOBACCO*"]   # never a feature, profile or promotion target
 # excluded = ["*VOUCHER*", "*DEPOSIT*"]
 #

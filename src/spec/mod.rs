@@ -5,7 +5,7 @@
 //! ```
 //!
 //! All problems are told at once, each with its key, line, rule, remedy and stable code. Nothing
-//! is ever inferred from data: this module opens no file but the spec itself.
+//! is ever inferred from data: this module opens no file but the spec itself and the signed review that it may name.
 
 mod advice;
 mod check;
@@ -16,8 +16,10 @@ mod policy;
 mod raw;
 mod report;
 mod resolved;
+pub mod review;
 mod rule;
 mod schema;
+pub mod sensitive;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -49,20 +51,42 @@ const MAX_BYTES: u64 = 4 << 20;
 /// # Errors
 /// Every rule that the file breaks; see [`SpecError::problems`].
 pub fn load(path: &Path) -> Result<Spec, SpecError> {
-    read(path).and_then(|text| parse(&text)).map_err(|error| error.in_file(path))
+    let folder = path.parent().unwrap_or(Path::new(""));
+    read(path).and_then(|text| parse_in(&text, folder)).map_err(|error| error.in_file(path))
 }
 
-/// Checks a spec given as text.
+/// Reads and checks the spec at `path` without the signed review that it may name: to make another one.
+///
+/// # Errors
+/// As [`load`], but for what concerns the review.
+pub fn load_unreviewed(path: &Path) -> Result<Spec, SpecError> {
+    let unreviewed = |text: String| {
+        let mut table = text.parse::<toml::Table>().map_err(|error| syntax(&text, &error))?;
+        let taxonomy = table.get_mut("taxonomy").and_then(toml::Value::as_table_mut);
+        match taxonomy.and_then(|taxonomy| taxonomy.remove("review")) {
+            None => parse(&text),
+            // Written anew, so that problems have no line.
+            Some(_) => parse(&toml::to_string(&table).unwrap_or_default()),
+        }
+    };
+    read(path).and_then(unreviewed).map_err(|error| error.in_file(path))
+}
+
+/// Checks a spec given as text. The path of a signed review starts where the program runs.
 ///
 /// # Errors
 /// Every rule that the text breaks; see [`SpecError::problems`].
 pub fn parse(text: &str) -> Result<Spec, SpecError> {
+    parse_in(text, Path::new(""))
+}
+
+fn parse_in(text: &str, folder: &Path) -> Result<Spec, SpecError> {
     if text.starts_with("version https://git-lfs") {
         return Err(SpecError::whole(Rule::LfsPointer));
     }
     let tree = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let table = text.parse::<toml::Table>().map_err(|error| syntax(text, &error))?;
-    let mut report = Report::new(text, tree.get_ref());
+    let mut report = Report::new(text, tree.get_ref(), folder);
     let table = shape::check(table, &mut report);
     // What is left has the schema's shape, so reading it cannot fail.
     let spec = table.try_into::<RawSpec>().ok().and_then(|raw| check::check(raw, &mut report));

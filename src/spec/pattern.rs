@@ -1,6 +1,11 @@
 //! Where a category belongs: sensitive, excluded, a group, or nowhere.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::checked::Taxonomy;
+use super::review::Verdict;
+use super::sensitive::Policy;
 
 /// Where the taxonomy puts a category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,32 +23,72 @@ pub enum Place {
 /// A taxonomy ready to place categories.
 ///
 /// Sensitive wins over excluded, excluded over groups, an earlier group over a later one. Case
-/// and outer blanks are ignored; `*` stands for any run of characters.
+/// and outer blanks are ignored; `*` stands for any run of characters. What the built-in policy calls
+/// sensitive is so, listed or not; what a signed review does not put into a group is in none.
 #[derive(Debug, Clone)]
 pub struct Placer {
     patterns: Vec<(String, Place)>,
+    policy: Option<Cow<'static, Policy>>,
+    /// Of a review: names in groups, by index.
+    reviewed: Option<HashMap<String, Option<usize>>>,
 }
 
 impl Placer {
     /// Readies `taxonomy`.
     #[must_use]
     pub fn new(taxonomy: &Taxonomy) -> Self {
+        Self { policy: Some(policy_of(taxonomy)), ..Self::of_lists(taxonomy) }
+    }
+
+    /// The lists of `taxonomy` without the policy: for a proposal, which tells the two apart.
+    pub(super) fn of_lists(taxonomy: &Taxonomy) -> Self {
         let sensitive = taxonomy.sensitive.iter().map(|pattern| (pattern, Place::Sensitive));
         let excluded = taxonomy.excluded.iter().map(|pattern| (pattern, Place::Excluded));
         let groups = taxonomy.groups.iter().enumerate();
         let groups =
             groups.flat_map(|(i, group)| group.categories.iter().map(move |pattern| (pattern, Place::Group(i))));
         let all = sensitive.chain(excluded).chain(groups);
-        Self { patterns: all.map(|(pattern, place)| (normal(pattern), place)).collect() }
+        let index = |verdict: &Verdict| match verdict {
+            Verdict::Group(key) => taxonomy.groups.iter().position(|group| group.key == *key),
+            Verdict::Sensitive | Verdict::Excluded | Verdict::Denied => None,
+        };
+        let names = taxonomy.review.as_ref().map(|review| &review.names);
+        Self {
+            patterns: all.map(|(pattern, place)| (normal(pattern), place)).collect(),
+            policy: None,
+            reviewed: names.map(|names| names.iter().map(|(name, verdict)| (name.clone(), index(verdict))).collect()),
+        }
     }
 
     /// The place of one category, as it stands in a file.
     #[must_use]
     pub fn place(&self, category: &str) -> Place {
-        let category = normal(category);
-        let hit = self.patterns.iter().find(|(pattern, _)| matches(pattern, &category));
-        hit.map_or(Place::Unlisted, |&(_, place)| place)
+        let name = normal(category);
+        let hit = self.patterns.iter().find(|(pattern, _)| matches(pattern, &name));
+        let place = hit.map_or(Place::Unlisted, |&(_, place)| place);
+        let sensitive = || self.policy.as_ref().is_some_and(|policy| !policy.judge(category).is_empty());
+        match place {
+            Place::Sensitive => place,
+            _ if sensitive() => Place::Sensitive,
+            // A pattern may cover what the officer never saw, or saw and put elsewhere.
+            Place::Group(group)
+                if self.reviewed.as_ref().is_some_and(|names| names.get(&name) != Some(&Some(group))) =>
+            {
+                Place::Unlisted
+            }
+            _ => place,
+        }
     }
+}
+
+/// The built-in policy with what a taxonomy's countries and review lay over it.
+pub(super) fn policy_of(taxonomy: &Taxonomy) -> Cow<'static, Policy> {
+    let shop = taxonomy.review.as_ref().map(|review| &review.overlay);
+    if taxonomy.countries.is_empty() && shop.is_none() {
+        return Cow::Borrowed(Policy::base());
+    }
+    // A checked taxonomy has overlays that can be used; were it not so, the policy itself still stands.
+    super::review::policy(&taxonomy.countries, shop).map_or(Cow::Borrowed(Policy::base()), Cow::Owned)
 }
 
 /// A category or pattern without what is ignored.
@@ -106,11 +151,26 @@ mod tests {
             groups: vec![group("lunch", &["*LUNCH BAG*"]), group("bags", &["*bag*"])],
             sensitive: vec!["*BABY*".into()],
             excluded: vec!["BAG FEE".into()],
+            ..Taxonomy::default()
         });
         assert_eq!(placer.place(" Lunch Bag red "), Place::Group(0));
         assert_eq!(placer.place("jumbo bag"), Place::Group(1));
         assert_eq!(placer.place("BABY LUNCH BAG"), Place::Sensitive);
         assert_eq!(placer.place("bag fee"), Place::Excluded);
         assert_eq!(placer.place("mug"), Place::Unlisted);
+    }
+
+    #[test]
+    fn a_spec_cannot_make_a_sensitive_category_a_feature_by_not_listing_it() {
+        let all = Group { key: "all".into(), label: "All".into(), categories: vec!["*".into(), "CIDER".into()] };
+        let mut taxonomy = Taxonomy { groups: vec![all], excluded: vec!["GIN".into()], ..Taxonomy::default() };
+        let placer = Placer::new(&taxonomy);
+        assert_eq!(placer.place("BREAD"), Place::Group(0));
+        for name in ["PREGNANCY TEST KITS", "BEERS/ALES", "gin"] {
+            assert_eq!(placer.place(name), Place::Sensitive, "{name}");
+        }
+        assert_eq!(placer.place("CIDER"), Place::Group(0));
+        taxonomy.countries = vec!["GB".into()];
+        assert_eq!(Placer::new(&taxonomy).place("CIDER"), Place::Sensitive);
     }
 }

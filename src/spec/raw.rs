@@ -239,7 +239,7 @@ pub struct RawContract {
 ///
 /// Names are exact or patterns with `*` (any run of characters); case and outer blanks are
 /// ignored. What is sensitive wins over what is excluded, that over groups, an earlier group over
-/// a later one.
+/// a later one. What the program's own policy calls sensitive is sensitive, listed or not.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Taxonomy")]
@@ -250,9 +250,28 @@ pub struct RawTaxonomy {
     /// Categories left out for other reasons: fuel, deposits, service codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excluded: Option<Vec<String>>,
+    /// ISO 3166 codes of the countries whose words the built-in policy knows as well: AT, DE, FR, GB, IT.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub countries: Option<Vec<String>>,
+    /// A review of all categories that a privacy officer signed (`tactful taxonomy review`, `tactful taxonomy sign`). With it, what it does not know shapes nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<RawReview>,
     /// The groups that features, profiles and promotions speak of.
     #[schemars(required)]
     pub groups: Option<Vec<RawGroup>>,
+}
+
+/// A signed review.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Review")]
+pub struct RawReview {
+    /// Its path, from the spec's folder.
+    #[schemars(required)]
+    pub file: Option<String>,
+    /// The hash that signing printed.
+    #[schemars(required)]
+    pub hash: Option<String>,
 }
 
 /// A named group of categories.

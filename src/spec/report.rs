@@ -1,6 +1,7 @@
 //! Collects broken rules, and finds the line of each.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
@@ -12,12 +13,14 @@ pub(super) struct Report<'a> {
     tree: &'a DeTable<'a>,
     problems: Vec<Problem>,
     taken_out: BTreeSet<String>,
+    /// Where paths of the spec's own companions start.
+    pub(super) folder: &'a Path,
 }
 
 impl<'a> Report<'a> {
-    /// An empty report on `text`, parsed as `tree`.
-    pub(super) fn new(text: &'a str, tree: &'a DeTable<'a>) -> Self {
-        Self { text, tree, problems: Vec::new(), taken_out: BTreeSet::new() }
+    /// An empty report on `text`, parsed as `tree`, in `folder`.
+    pub(super) fn new(text: &'a str, tree: &'a DeTable<'a>, folder: &'a Path) -> Self {
+        Self { text, tree, problems: Vec::new(), taken_out: BTreeSet::new(), folder }
     }
 
     /// The value at `path` breaks `rule`.

@@ -10,9 +10,10 @@ use super::checked::{
 };
 use super::raw::{
     RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawOptOuts,
-    RawPrivacy, RawProducts, RawPromotions, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText, RawTransactions,
-    RawWindow, RawYear,
+    RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText,
+    RawTransactions, RawWindow, RawYear,
 };
+use super::sensitive::Policy;
 
 impl Spec {
     /// The spec as TOML that parses back to the same spec.
@@ -29,7 +30,7 @@ impl Spec {
     }
 
     /// SHA-256, in hex, of what makes centroids comparable from run to run: features with their
-    /// bounds, scales and weights, groups and lists of categories, and the currency. Not labels,
+    /// bounds, scales and weights, groups and lists of categories, the policy's version, and the currency. Not labels,
     /// window, paths, contract, number of segments or losses.
     #[must_use]
     pub fn feature_fingerprint(&self) -> String {
@@ -43,7 +44,12 @@ impl Spec {
         for group in groups.into_iter().flatten() {
             group.label = None;
         }
-        let text = json!({ "features": features, "taxonomy": taxonomy, "currency": raw.currency });
+        let policy = taxonomy.as_mut().map(|taxonomy| {
+            // Who signed for the groups changes nothing in them.
+            taxonomy.review = None;
+            Policy::base().version()
+        });
+        let text = json!({ "features": features, "taxonomy": taxonomy, "policy": policy, "currency": raw.currency });
         hex(&Sha256::digest(text.to_string()))
     }
 }
@@ -166,6 +172,11 @@ fn taxonomy(taxonomy: &Taxonomy) -> RawTaxonomy {
     RawTaxonomy {
         sensitive: Some(taxonomy.sensitive.clone()),
         excluded: Some(taxonomy.excluded.clone()),
+        countries: (!taxonomy.countries.is_empty()).then(|| taxonomy.countries.clone()),
+        review: taxonomy
+            .review
+            .as_ref()
+            .map(|review| RawReview { file: Some(review.file.clone()), hash: Some(review.hash.clone()) }),
         groups: Some(groups.collect()),
     }
 }

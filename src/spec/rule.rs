@@ -170,6 +170,37 @@ rules! {
     /// A column about the person.
     PolicyColumn { column: String, word: String } = "policy.column", "the column `{column}` looks like identity or data from outside the shop (`{word}`)", "leave it out: segments are made of purchases alone";
 
+    /// A sensitive name where a feature, a label or a profile would show it.
+    Sensitive { name: String, group: String, rule: String } = "policy.sensitive", "`{name}` is sensitive ({group}, by `{rule}`) and can be in no group, label or feature", "list it under taxonomy.sensitive, or leave it out; docs/sensitive.md says why, and what an officer may loosen";
+    /// An overlay that is not there or cannot be used.
+    Overlay { reason: String } = "policy.overlay", "{reason}", "see docs/sensitive.md";
+    /// No review where the spec says it is.
+    ReviewUnreadable { file: String } = "policy.review-unreadable", "the signed review `{file}` cannot be read", "put it beside the spec, or write and sign one with `tactful taxonomy review` and `tactful taxonomy sign`";
+    /// Not a review.
+    ReviewShape { reason: String } = "policy.review-shape", "this is no review of categories: {reason}", "write one with `tactful taxonomy review`";
+    /// A verdict that does not exist.
+    ReviewVerdict { category: String, verdict: String } = "policy.review-verdict", "`{verdict}` is no verdict on `{category}`", "write sensitive, excluded, denied, or group:KEY";
+    /// One name, two lines.
+    ReviewTwice { category: String } = "policy.review-twice", "`{category}` is blank or stands in the review twice", "keep one line";
+    /// Nobody signed.
+    ReviewUnsigned { file: String } = "policy.review-unsigned", "the review `{file}` is not signed", "let the privacy officer read it and run `tactful taxonomy sign`";
+    /// Signed once is enough.
+    ReviewSigned = "policy.review-signed", "the review is signed already", "to sign a changed one, take its [signature] out first";
+    /// No name.
+    Officer = "policy.officer", "a signature needs the name of the officer who answers for it, at most 120 printable characters", "write --officer \"FIRST LAST\"";
+    /// Changed after it was signed.
+    ReviewChanged { officer: String } = "policy.review-changed", "the review does not match its hash: it was changed after {officer} signed it", "undo the change, or take [signature] out and let it be signed again";
+    /// Another review than the spec's.
+    ReviewOther { hash: String } = "policy.review-other", "the review is not the one that the spec carries: its hash is {hash}", "write that hash into taxonomy.review if this is the review that was meant";
+    /// Made for other countries.
+    ReviewCountries { countries: String } = "policy.review-countries", "the review was made for the countries [{countries}], the spec names others", "make taxonomy.countries and the review agree";
+    /// Not in the review.
+    ReviewLacks { category: String } = "policy.review-lacks", "nobody classified `{category}`: the signed review does not know it", "take it out of the group, or review and sign again";
+    /// The review says otherwise.
+    ReviewContradicts { category: String, verdict: String, key: String } = "policy.review-contradicts", "the signed review says that `{category}` is {verdict}, and group {key} has it", "take it out of the group, or review and sign again";
+    /// The policy knows more by now, or the review was never held to it.
+    ReviewOutdated { category: String, group: String, rule: String, was: String, now: String } = "policy.review-outdated", "`{category}` is in a group of the review (policy {was}), and policy {now} calls it sensitive ({group}, by `{rule}`)", "make it sensitive and let the review be signed again";
+
     /// A gap in the rules above; never seen.
     Incomplete = "spec.incomplete", "the spec is incomplete", "compare it with models/spec.schema.json";
 }
@@ -225,13 +256,18 @@ impl SpecError {
     }
 
     /// The whole file breaks `rule`.
-    pub(super) fn whole(rule: Rule) -> Self {
+    pub(crate) fn whole(rule: Rule) -> Self {
         Self::new(vec![Problem { path: String::new(), line: None, rule }])
+    }
+
+    /// The whole file breaks all of `rules`.
+    pub(super) fn wholes(rules: Vec<Rule>) -> Self {
+        Self::new(rules.into_iter().map(|rule| Problem { path: String::new(), line: None, rule }).collect())
     }
 
     /// Says which file it is about.
     #[must_use]
-    pub(super) fn in_file(mut self, file: &std::path::Path) -> Self {
+    pub(crate) fn in_file(mut self, file: &std::path::Path) -> Self {
         self.file = Some(file.to_owned());
         self
     }

@@ -2,6 +2,7 @@
 
 mod models;
 mod refusals;
+mod review;
 mod round_trip;
 
 use super::*;
@@ -115,10 +116,12 @@ fn one_entry_of_several_groups_becomes_one_feature_a_group() {
 #[test]
 fn advice_stops_nothing() {
     let text = good_but("expected_customers = 5000", "expected_customers = 100");
-    let text = text.replace("\"BREAD\"", "\"BREAD\", \"VITAMINS\"").replace("epsilon = 1\n", "epsilon = 4\n");
+    let text = text.replace("\"BREAD\"", "\"BREAD\", \"*VITAMINS*\"").replace("epsilon = 1\n", "epsilon = 4\n");
     let text = text.replace("1e-6", "0.0009").replace("1e-5", "0.0009").replace("5000", "100000");
     let advice = parse(&text).unwrap().advice().join("\n");
-    for word in ["segments.number", "VITAMINS", "privacy.epsilon is 4", "99 %", "one release only", "opt_outs"] {
+    assert!(!advice.contains("VITAMINS"), "a release repeats its advice: {advice}");
+    assert!(parse(&text).unwrap().policy_advice().join("\n").contains("`*VITAMINS*` of group bread"));
+    for word in ["segments.number", "privacy.epsilon is 4", "99 %", "one release only", "opt_outs"] {
         assert!(advice.contains(word), "{word} in {advice}");
     }
     let text = good_but("1e-6", "0.0009").replace("1e-5", "0.001");

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::super::checked::{Group, Taxonomy};
-use super::super::pattern::{matches, normal};
-use super::super::raw::{RawGroup, RawTaxonomy};
+use super::super::pattern::{matches, normal, policy_of};
+use super::super::raw::{RawGroup, RawReview, RawTaxonomy};
 use super::super::report::Report;
+use super::super::review::{self, Review, Verdict};
 use super::super::rule::{Rule, shown};
+use super::super::sensitive::{Overlay, Policy};
 use super::{printable, text};
 
 pub(super) fn taxonomy(raw: RawTaxonomy, report: &mut Report<'_>) -> Option<Taxonomy> {
     let mut listed = BTreeMap::new();
     let sensitive = list(raw.sensitive?, "taxonomy.sensitive", &mut listed, report);
     let excluded = list(raw.excluded.unwrap_or_default(), "taxonomy.excluded", &mut listed, report);
+    let countries = countries(raw.countries.unwrap_or_default(), report);
+    let review = raw.review.and_then(|raw| review(raw, &countries, report));
     let raw_groups = raw.groups?;
     report.must((1..=127).contains(&raw_groups.len()), "taxonomy.groups", || Rule::GroupsEmpty);
     let mut groups: Vec<Group> = Vec::with_capacity(raw_groups.len());
@@ -27,7 +31,77 @@ pub(super) fn taxonomy(raw: RawTaxonomy, report: &mut Report<'_>) -> Option<Taxo
         not_denied(&group, &at, "excluded", &excluded, report);
         groups.push(group);
     }
-    Some(Taxonomy { groups, sensitive, excluded })
+    let taxonomy = Taxonomy { groups, sensitive, excluded, countries, review };
+    let policy = policy_of(&taxonomy);
+    for (i, group) in taxonomy.groups.iter().enumerate() {
+        not_sensitive(group, &format!("taxonomy.groups[{i}]"), &policy, report);
+        as_reviewed(group, &format!("taxonomy.groups[{i}]"), taxonomy.review.as_ref(), report);
+    }
+    Some(taxonomy)
+}
+
+/// Countries with an overlay, in order, each once.
+fn countries(raw: Vec<String>, report: &mut Report<'_>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(raw.len());
+    for (i, country) in raw.into_iter().enumerate() {
+        match Overlay::country(&country) {
+            Ok(_) if kept.contains(&country) => {}
+            Ok(_) => kept.push(country),
+            Err(error) => {
+                report.add(&format!("taxonomy.countries[{i}]"), Rule::Overlay { reason: shown(&error.to_string()) });
+            }
+        }
+    }
+    kept.sort_unstable();
+    kept
+}
+
+fn review(raw: RawReview, countries: &[String], report: &mut Report<'_>) -> Option<Review> {
+    let (file, hash) = (raw.file?, raw.hash?);
+    match review::load(&file, &hash, countries, report.folder) {
+        Ok(review) => Some(review),
+        Err(rules) => {
+            for rule in rules {
+                report.add("taxonomy.review", rule);
+            }
+            None
+        }
+    }
+}
+
+/// No exact name, key or label of a group may be what the policy calls sensitive. A pattern may well touch such a
+/// category: the policy wins, which is its purpose.
+fn not_sensitive(group: &Group, at: &str, policy: &Policy, report: &mut Report<'_>) {
+    let names = group.categories.iter().enumerate().map(|(i, name)| (format!("{at}.categories[{i}]"), name));
+    let own = [(format!("{at}.key"), &group.key), (format!("{at}.label"), &group.label)];
+    for (path, name) in own.into_iter().chain(names.filter(|(_, name)| !name.contains('*'))) {
+        sensitive(name, &path, policy, report);
+    }
+}
+
+/// Tells when a text that would be shown names something sensitive.
+pub(in crate::spec) fn sensitive(name: &str, path: &str, policy: &Policy, report: &mut Report<'_>) {
+    if let Some(hit) = policy.judge(name).first() {
+        let (group, rule) = (hit.group.id.clone(), hit.rule.to_owned());
+        report.add(path, Rule::Sensitive { name: shown(name), group, rule });
+    }
+}
+
+/// An exact name of a group must be in that group of the signed review.
+fn as_reviewed(group: &Group, at: &str, review: Option<&Review>, report: &mut Report<'_>) {
+    let Some(review) = review else { return };
+    for (i, category) in group.categories.iter().enumerate().filter(|(_, category)| !category.contains('*')) {
+        let rule = match review.names.get(&normal(category)) {
+            Some(Verdict::Group(key)) if *key == group.key => continue,
+            Some(verdict) => Rule::ReviewContradicts {
+                category: shown(category),
+                verdict: shown(&verdict.to_string()),
+                key: group.key.clone(),
+            },
+            None => Rule::ReviewLacks { category: shown(category) },
+        };
+        report.add(&format!("{at}.categories[{i}]"), rule);
+    }
 }
 
 fn group(raw: RawGroup, at: &str, listed: &mut Listed, report: &mut Report<'_>) -> Option<Group> {

@@ -93,9 +93,40 @@ fn each_rule_has_its_code_and_names_its_key() {
         ("number = 6", "", "segments.number spec.missing-key"),
         ("number = 6", "nummer = 6", "segments.nummer spec.unknown-key"),
     ] {
-        let found = problems(&good_but(piece, other));
-        let told = if problem.is_empty() { found.is_empty() } else { found.iter().any(|one| one == problem) };
-        assert!(told, "{piece} → {other}: {found:?} lacks {problem}");
+        tells(piece, other, problem);
+    }
+}
+
+/// That this change of [`GOOD`] makes this problem; none, when it names none.
+#[track_caller]
+fn tells(piece: &str, other: &str, problem: &str) {
+    let found = problems(&good_but(piece, other));
+    let told = if problem.is_empty() { found.is_empty() } else { found.iter().any(|one| one == problem) };
+    assert!(told, "{piece} → {other}: {found:?} lacks {problem}");
+}
+
+#[test]
+fn what_the_policy_calls_sensitive_is_in_no_group_label_or_feature() {
+    for (piece, other, problem) in [
+        ("\"ROLLS\"", "\"BEERS/ALES\"", "taxonomy.groups[1].categories[1] policy.sensitive"),
+        ("Bread & rolls", "Wine & cheese", "taxonomy.groups[1].label policy.sensitive"),
+        ("\"fresh_fruit\"", "\"weight_loss\"", "taxonomy.groups[0].key policy.sensitive"),
+        ("upper = 200", "upper = 200\nlabel = \"Visits when pregnant\"", "features policy.sensitive"),
+        ("[\"FUEL\"]", "[\"FUEL\"]\ncountries = [\"XX\"]", "taxonomy.countries[0] policy.overlay"),
+        ("\"APPLES\"", "\"CIDER\"", ""),
+        (
+            "excluded = [\"FUEL\"]\n\n[[taxonomy.groups]]\nkey = \"fresh_fruit\"\ncategories = [\"APPLES\"",
+            "countries = [\"GB\"]\n[[taxonomy.groups]]\nkey = \"fresh_fruit\"\ncategories = [\"CIDER\"",
+            "taxonomy.groups[0].categories[0] policy.sensitive",
+        ),
+        (
+            "[\"FUEL\"]",
+            "[\"FUEL\"]\nreview = { file = \"no.toml\", hash = \"x\" }",
+            "taxonomy.review policy.review-unreadable",
+        ),
+        ("[\"FUEL\"]", "[\"FUEL\"]\nreview = { file = \"no.toml\" }", "taxonomy.review.hash spec.missing-key"),
+    ] {
+        tells(piece, other, problem);
     }
 }
 
