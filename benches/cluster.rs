@@ -88,13 +88,19 @@ fn fits(criterion: &mut Criterion) {
 /// Each grows while the others stay.
 fn growth(criterion: &mut Criterion) {
     let mut group = support::long(criterion, "growth with n");
-    [125_000, 250_000, 500_000, 1_000_000, 2_000_000].iter().for_each(|&n| fit(&mut group, n, FEATURES, CLUSTERS));
+    for n in [125_000, 250_000, 500_000, 1_000_000, 2_000_000] {
+        fit(&mut group, n, FEATURES, CLUSTERS);
+    }
     group.finish();
     let mut group = support::long(criterion, "growth with d");
-    [8, 16, 32, 64].iter().for_each(|&d| fit(&mut group, 500_000, d, CLUSTERS));
+    for d in [8, 16, 32, 64] {
+        fit(&mut group, 500_000, d, CLUSTERS);
+    }
     group.finish();
     let mut group = support::long(criterion, "growth with k");
-    [4, 8, 16, 32].iter().for_each(|&k| fit(&mut group, 500_000, FEATURES, k));
+    for k in [4, 8, 16, 32] {
+        fit(&mut group, 500_000, FEATURES, k);
+    }
 }
 
 /// One pass of the refinement, and two plain sums of an array of the same size: in 64 bits as it is written, and in 32.

@@ -39,13 +39,14 @@ pub(crate) fn run(
     let mut counts = Array1::<f64>::from_elem(clusters, framed.population / clusters as f64);
     let mut centres = start;
     let all = purse.left();
-    let weights: f64 = (0..ROUNDS).map(|past| GROWTH.powi(past as i32)).sum();
+    let weight = |round: usize| GROWTH.powf(round as f64);
+    let weights: f64 = (0..ROUNDS).map(weight).sum();
     let mut mean_counts = Array1::<f64>::zeros(clusters);
     for past in 0..ROUNDS {
         let Clip { radius, slope } = if past + WIDE < ROUNDS { scale.clip } else { scale.last };
         let radii = vec![radius; clusters];
         let at = points(&centres)?;
-        let this_round = (all as f64 * GROWTH.powi(past as i32) / weights) as u64;
+        let this_round = (all as f64 * weight(past) / weights) as u64;
         let for_counts = rho((this_round * purse.shares().counts_in_round / 1000).max(1))?;
         let for_sums = rho(this_round.saturating_sub(for_counts.nano()).max(1))?;
         let (sums_permit, counts_permit) = (purse.take(for_sums)?, purse.take(for_counts)?);

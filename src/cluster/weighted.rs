@@ -76,7 +76,7 @@ impl Among {
         for (sixteen, index) in self.sixteens.chunks_exact(self.dim + 1).zip((0..).step_by(LANES)) {
             let mut score = f32x16::from_slice(simd, &sixteen[0]);
             for (coordinates, &value) in sixteen[1..].iter().zip(row) {
-                score = score - f32x16::from_slice(simd, coordinates) * f32x16::splat(simd, value);
+                score -= f32x16::from_slice(simd, coordinates) * f32x16::splat(simd, value);
             }
             let nearer = score.simd_lt(best);
             best = nearer.select(score, best);

@@ -1,6 +1,6 @@
 //! The contract: from rows as they are to cells of known types, and what each line is found to be.
 //!
-//! Raw side. [`cells`] gives a lazy frame with one row a line:
+//! Raw side. `cells` gives a lazy frame with one row a line:
 //!
 //! | column | type | |
 //! |---|---|---|
@@ -11,7 +11,7 @@
 //! | `discount` | `i64` | minor units; only when asked for |
 //! | `basket` | id | basket id; only when asked for and mapped |
 //!
-//! [`Judge::line`] says what a line of these cells is. Every cell and every verdict is a pure function of one row,
+//! `Judge::line` says what a line of these cells is. Every cell and every verdict is a pure function of one row,
 //! see [`rules`].
 
 pub(crate) mod catalogue;
