@@ -192,6 +192,11 @@ fn centres_come_back_in_the_units_of_the_array() {
     assert!(mean_square_to_nearest(&moved, &centres) < 10.0, "{}", mean_square_to_nearest(&moved, &centres));
     let first = found["sigma"][0][0].as_f64().unwrap();
     assert!(first > 0.0 && first < 5.0, "{first}");
+    let intervals: Vec<Vec<[f64; 2]>> = serde_json::from_value(found["intervals"].clone()).unwrap();
+    assert_eq!((intervals.len(), intervals[0].len()), centres.dim());
+    for (&[low, high], &centre) in intervals.iter().flatten().zip(&centres) {
+        assert!(low < centre && centre < high && 4960.0 <= low && high <= 5040.0, "{low} {centre} {high}");
+    }
     let counts = found["counts"].as_array().unwrap();
     assert!(counts.iter().all(|count| (count.as_f64().unwrap() - 6667.0).abs() < 2000.0), "{counts:?}");
 }
@@ -269,7 +274,10 @@ fn whatever_the_rows_are_there_are_finite_centres_inside_the_bounds() {
                 assert!(longest <= 1.0 + 1e-9, "{case}: {longest}");
             }
             let endless = |key: &str| found[key].to_string().contains("null");
-            assert!(!endless("sigma") && !endless("counts") && !endless("predicted_inflation"), "{case}: {found}");
+            assert!(
+                !endless("sigma") && !endless("intervals") && !endless("counts") && !endless("predicted_inflation"),
+                "{case}: {found}"
+            );
         }
     }
 }

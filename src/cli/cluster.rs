@@ -75,6 +75,13 @@ fn text(job: &ArrayJob, found: &ArrayCentres) -> String {
         writeln!(text, "about {:.0} rows (standard deviation {:.0}); per centre, about:", found.rows, found.rows_sigma);
     let counts: Vec<String> = found.counts.iter().map(|count| format!("{count:.0}")).collect();
     let _ = writeln!(text, "  {}", counts.join(" "));
+    let halves = found.intervals.iter().flatten().map(|[low, high]| (high - low) / 2.0);
+    let (mut widest, mut narrowest) = (0.0_f64, f64::INFINITY);
+    halves.for_each(|half| (widest, narrowest) = (widest.max(half), narrowest.min(half)));
+    let _ = writeln!(
+        text,
+        "95 % intervals of the means: centre ± {narrowest:.2e} to {widest:.2e}, one for each number in --format json"
+    );
     let (epsilon, delta, rho) = (found.epsilon, found.delta, found.rho_nano as f64 / 1e9);
     let verb = if found.simulated { "would have cost" } else { "spent" };
     let _ = writeln!(text, "{verb} epsilon {epsilon} at delta {delta:e} (rho {rho:.6}), {} rounds", found.rounds);
