@@ -16,6 +16,8 @@ pub struct Shares {
     pub radius: u64,
     /// Second moment, for the subspace; 0 in up to three dimensions.
     pub subspace: u64,
+    /// Votes along one axis, for where on it the units are; 0 in more than three dimensions.
+    pub range: u64,
     /// Votes of the first round (or of the grid).
     pub first_votes: u64,
     /// Votes of the second round; 0 in up to three dimensions.
@@ -42,6 +44,7 @@ impl Shares {
                 recentre: 0,
                 radius: 0,
                 subspace: 0,
+                range: 15,
                 first_votes: 500,
                 second_votes: 0,
                 site_means: 0,
@@ -56,6 +59,7 @@ impl Shares {
             recentre: 60,
             radius: 20,
             subspace: 120,
+            range: 0,
             first_votes: 60,
             second_votes: 120,
             site_means: 120,
@@ -77,13 +81,14 @@ impl Shares {
         }
     }
 
-    /// Per mille left for the refinement, when the mean is measured once and nothing is halved.
+    /// Per mille left for the refinement, when the mean is measured once and nothing is halved; with as many axes as a grid can have.
     #[must_use]
     pub fn refinement(&self) -> u64 {
         1000 - self.count
             - self.mean
             - self.radius
             - self.subspace
+            - self.range * Self::GRID_DIM as u64
             - self.first_votes
             - self.second_votes
             - self.site_means

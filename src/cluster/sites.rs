@@ -18,6 +18,10 @@ use super::{ClusterError, Purse, Shares, masses};
 const SIGNIFICANT: f64 = 2.0;
 /// Cells of a grid at most.
 const MOST_CELLS: f64 = 20_000.0;
+/// Parts of an axis at most that are told apart when looking for where the units are.
+const MOST_PARTS: f64 = 40.0;
+/// A part holds units when its noisy votes stand this many standard deviations above zero.
+const CLEAR: f64 = 3.0;
 /// Children of one site at most.
 const MOST_CHILDREN: usize = 24;
 /// Rows of a sample that one thread looks at.
@@ -46,7 +50,7 @@ pub(crate) fn measure(
     }
 }
 
-/// A grid over the public box, fine enough that a typical cell still clears its noise.
+/// A grid over the part of the public box where the units are, fine enough that a typical cell still clears its noise.
 fn grid(
     data: &impl Aggregates,
     framed: &Framed,
@@ -54,19 +58,53 @@ fn grid(
     purse: &mut Purse,
 ) -> Result<Array2<f64>, ClusterError> {
     let dim = framed.lattice.dim();
+    let ranges = (0..dim).map(|axis| range(data, framed, axis, purse)).collect::<Result<Vec<_>, _>>()?;
     let rho = purse.price(purse.shares().first_votes)?;
     let sigma = 1.0 / (2.0 * rho.value()).sqrt();
     let cells = (0.35 * framed.population / sigma).clamp(8.0 * clusters as f64, MOST_CELLS);
     let side = (cells.powf(1.0 / dim as f64).round() as usize).max(3);
-    let halves: Vec<f64> = framed.lattice.columns().iter().map(|c| f64::from(c.half_range())).collect();
-    let sites = Array2::from_shape_fn((side.pow(dim as u32), dim), |(cell, axis)| {
+    let all = Array2::from_shape_fn((side.pow(dim as u32), dim), |(cell, axis)| {
         let step = cell / side.pow(axis as u32) % side;
-        ((step as f64 + 0.5) / side as f64 * 2.0 - 1.0) * halves[axis]
+        let (low, high) = ranges[axis];
+        low + (step as f64 + 0.5) / side as f64 * (high - low)
     });
+    // In the corners of a box around a ball there is nobody.
+    let reach =
+        f64::from(framed.ball.radius()) + ranges.iter().map(|(low, high)| high - low).fold(0.0, f64::max) / side as f64;
+    let inside: Vec<usize> = all
+        .axis_iter(Axis(0))
+        .enumerate()
+        .filter(|(_, site)| site.dot(site).sqrt() <= reach)
+        .map(|(at, _)| at)
+        .collect();
+    let sites = all.select(Axis(0), &inside);
     let votes = measurement::votes(data, &framed.ball, &points(&sites)?, None, purse.take(rho)?)?;
     purse.record(votes.lines());
     let votes: Vec<f64> = votes.value().iter().map(|&v| v as f64).collect();
     Ok(weighted::kmeans(&sites, &masses::expected(&votes, sigma), clusters))
+}
+
+/// Where along an axis nearly all units are, from noisy votes for its parts: public bounds are often much wider. As many parts
+/// as let one of the average still stand out of the noise.
+fn range(data: &impl Aggregates, framed: &Framed, axis: usize, purse: &mut Purse) -> Result<(f64, f64), ClusterError> {
+    let half = f64::from(framed.lattice.columns()[axis].half_range());
+    let rho = purse.price(purse.shares().range)?;
+    let sigma = 1.0 / (2.0 * rho.value()).sqrt();
+    let parts = (framed.population / (2.0 * CLEAR * sigma)).clamp(2.0, MOST_PARTS) as usize;
+    let width = 2.0 * half / parts as f64;
+    let middles = Array2::from_shape_fn((parts, 1), |(part, _)| (part as f64 + 0.5) * width - half);
+    let mut along = vec![0.0; framed.lattice.dim()];
+    along[axis] = 1.0;
+    let directions = Directions::new(framed.lattice.dim(), &along)?;
+    let votes = measurement::votes(data, &framed.ball, &points(&middles)?, Some(&directions), purse.take(rho)?)?;
+    purse.record(votes.lines());
+    let clear = |votes: &i64| *votes as f64 > CLEAR * sigma;
+    let first = votes.value().iter().position(clear).unwrap_or(0);
+    let last = votes.value().iter().rposition(clear).unwrap_or(parts - 1);
+    // One part more at either end, for those too few to stand out.
+    let low = (first as f64 - 1.0) * width - half;
+    let high = (last as f64 + 2.0) * width - half;
+    Ok((low.max(-half), high.min(half)))
 }
 
 /// Heavy sites of the first round, in coordinates of the subspace.
