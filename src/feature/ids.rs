@@ -5,8 +5,15 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use polars::prelude::*;
 
+/// The cells of a column in one piece.
+pub(super) type Cells<T> = <T as PolarsDataType>::Array;
+
+pub(super) fn cells_of<T: PolarsDataType>(column: &ChunkedArray<T>) -> Cells<T> {
+    column.rechunk().downcast_as_array().clone()
+}
+
 /// One id of a row.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Id<'a> {
     Number(i64),
     Text(&'a str),
@@ -23,28 +30,32 @@ impl Id<'_> {
 
 /// A column of ids, in one piece.
 pub(super) enum Ids {
-    Numbers(Int64Chunked),
-    Texts(StringChunked),
+    Numbers(Cells<Int64Type>),
+    Texts(Cells<StringType>),
 }
 
 impl Ids {
     pub(super) fn of(frame: &DataFrame, name: &str) -> PolarsResult<Self> {
-        let column = frame.column(name)?.as_materialized_series().rechunk();
+        let column = frame.column(name)?.as_materialized_series();
         Ok(match column.dtype() {
-            DataType::String => Self::Texts(column.str()?.clone()),
-            _ => Self::Numbers(column.i64()?.clone()),
+            DataType::String => Self::Texts(cells_of(column.str()?)),
+            _ => Self::Numbers(cells_of(column.i64()?)),
         })
     }
 
-    /// The id of each row, in order.
-    pub(super) fn each(&self) -> impl Iterator<Item = Option<Id<'_>>> {
-        // One of the two is empty.
-        let (numbers, texts) = match self {
-            Self::Numbers(numbers) => (Some(numbers.iter()), None),
-            Self::Texts(texts) => (None, Some(texts.iter())),
-        };
-        let numbers = numbers.into_iter().flatten().map(|number| number.map(Id::Number));
-        numbers.chain(texts.into_iter().flatten().map(|text| text.map(Id::Text)))
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Texts(texts) => texts.len(),
+        }
+    }
+
+    /// The id of a row.
+    pub(super) fn get(&self, row: usize) -> Option<Id<'_>> {
+        match self {
+            Self::Numbers(numbers) => numbers.get(row).map(Id::Number),
+            Self::Texts(texts) => StaticArray::get(texts, row).map(Id::Text),
+        }
     }
 }
 
@@ -127,7 +138,7 @@ impl Texts {
 }
 
 /// What tells one visit of a customer from another.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visit<'a> {
     /// A basket id.
     Basket(Id<'a>),

@@ -3,7 +3,8 @@
 use hashbrown::DefaultHashBuilder;
 
 use super::account::{Account, MASK_BITS};
-use super::ids::{Id, Register, Visit, Visits};
+use super::batch::{Batch, Counts, Line};
+use super::ids::{Id, Register, Visits};
 use crate::spec::{FeatureKind, Spec};
 
 /// Bytes from which on a list is given address space at once: memory that the system takes back when it is
@@ -40,34 +41,6 @@ impl Sums {
     }
 }
 
-/// A line that leaves a trace.
-#[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) unit: Id<'a>,
-    pub(super) hash: u64,
-    /// Broken rules, bits in the order of `RULES`.
-    pub(super) flags: u8,
-    pub(super) kept: Option<Kept<'a>>,
-}
-
-/// A line that counts.
-#[derive(Clone, Copy)]
-pub(super) struct Kept<'a> {
-    pub(super) group: u16,
-    /// Minor units, signed.
-    pub(super) cents: i64,
-    /// For what is no return.
-    pub(super) purchase: Option<Purchase<'a>>,
-}
-
-/// What only purchases have.
-#[derive(Clone, Copy)]
-pub(super) struct Purchase<'a> {
-    pub(super) day: i32,
-    pub(super) discount: i64,
-    pub(super) visit: Visit<'a>,
-}
-
 /// A customer's numbers apart from cents.
 #[derive(Clone, Copy)]
 struct Head {
@@ -96,32 +69,56 @@ impl Table {
         Self { sums, units, heads: Vec::new(), cents: Vec::new(), visits }
     }
 
-    /// Adds lines to their customers. A sum that leaves its integer wraps, a count stays at the most: neither
+    /// Adds lines of a batch to their customers. A sum that leaves its integer wraps, a count stays at the most: neither
     /// depends on the order of lines.
-    pub(super) fn add(&mut self, lines: &[Line<'_>], state: &DefaultHashBuilder) {
+    pub(super) fn add(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder) {
+        // Lines of one basket follow one another: customer and basket are looked up once.
+        let (mut last_unit, mut last_visit) = (None, None);
         for line in lines {
-            let (slot, new) = self.units.enter(line.unit, line.hash, state);
-            if new {
-                with_room(&mut self.heads, 1).push(NOBODY);
-                let width = self.cents.len() + self.sums.cents;
-                with_room(&mut self.cents, self.sums.cents).resize(width, 0);
-            }
+            let Some(unit) = batch.unit(line.row) else { continue };
+            let slot = match last_unit {
+                Some((other, slot)) if other == unit => slot,
+                _ => {
+                    let slot = self.enter(unit, line.hash, state);
+                    (last_unit, last_visit) = (Some((unit, slot)), None);
+                    slot
+                }
+            };
             let at = slot as usize;
             let head = &mut self.heads[at];
             head.flags |= line.flags;
-            let Some(kept) = &line.kept else { continue };
-            let group = usize::from(kept.group);
+            if line.counts == Counts::Nothing {
+                continue;
+            }
+            let group = usize::from(line.group);
             let sum = &mut self.cents[at * self.sums.cents + if self.sums.cents == 1 { 0 } else { group }];
-            *sum = sum.wrapping_add(kept.cents);
-            let Some(purchase) = &kept.purchase else { continue };
+            *sum = sum.wrapping_add(line.cents);
+            if line.counts == Counts::Return {
+                continue;
+            }
             head.purchases = head.purchases.saturating_add(1);
-            head.discount = head.discount.wrapping_add(purchase.discount);
-            head.last_day = head.last_day.max(purchase.day);
-            head.bought |= 1_u128.checked_shl(u32::from(kept.group)).unwrap_or(0);
-            if self.sums.visits && self.visits.enter(slot, purchase.visit, state) {
-                head.visits = head.visits.saturating_add(1);
+            head.discount = head.discount.wrapping_add(batch.discount(line.row));
+            head.last_day = head.last_day.max(batch.day(line.row as usize).unwrap_or(i32::MIN));
+            head.bought |= 1_u128.checked_shl(u32::from(line.group)).unwrap_or(0);
+            if self.sums.visits {
+                let visit = batch.visit(line.row);
+                if last_visit != Some(visit) && self.visits.enter(slot, visit, state) {
+                    head.visits = head.visits.saturating_add(1);
+                }
+                last_visit = Some(visit);
             }
         }
+    }
+
+    /// Where a customer's numbers stand.
+    fn enter(&mut self, unit: Id<'_>, hash: u64, state: &DefaultHashBuilder) -> u32 {
+        let (slot, new) = self.units.enter(unit, hash, state);
+        if new {
+            with_room(&mut self.heads, 1).push(NOBODY);
+            let width = self.cents.len() + self.sums.cents;
+            with_room(&mut self.cents, self.sums.cents).resize(width, 0);
+        }
+        slot
     }
 
     /// Ids of the customers, in order.
