@@ -17,7 +17,7 @@ use polars::prelude::*;
 use super::batch::{Batch, Line};
 use super::ids::{Id, Ids};
 use super::room::Room;
-use super::table::{Sums, Table};
+use super::table::{Paths, Sums, Table};
 use crate::contract::{Classes, Judge, Mapping, Needs, cells};
 use crate::source::guard::{Failed, collect, silently};
 use crate::spec::{Duplicates, FeatureKind, Spec};
@@ -235,21 +235,21 @@ impl Crew {
     /// Adds batches up until there are no more. `first` is the table with which it begins in each: threads that begin with
     /// different ones do not wait for one another.
     fn work(&self, receive: &Mutex<Receiver<Option<DataFrame>>>, first: usize) {
-        let mut sorted = vec![vec![]; self.tables.len()];
+        let (mut sorted, mut paths) = (vec![vec![]; self.tables.len()], Paths::default());
         loop {
             let Ok(Some(frame)) = held(receive).recv() else { return };
             if self.failed.load(Ordering::Relaxed) {
                 continue;
             }
-            let added = catch_unwind(AssertUnwindSafe(|| self.add(&frame, first, &mut sorted)));
+            let added = catch_unwind(AssertUnwindSafe(|| self.add(&frame, first, &mut sorted, &mut paths)));
             if !matches!(added, Ok(Ok(()))) {
                 self.failed.store(true, Ordering::SeqCst);
             }
         }
     }
 
-    /// Adds a batch to the tables. `sorted` is a list a table, whatever is in it.
-    fn add(&self, frame: &DataFrame, first: usize, sorted: &mut [Vec<Line>]) -> PolarsResult<()> {
+    /// Adds a batch to the tables. What is in `sorted`, a list a table, and in `paths` is of batches before.
+    fn add(&self, frame: &DataFrame, first: usize, sorted: &mut [Vec<Line>], paths: &mut Paths) -> PolarsResult<()> {
         let batch = Batch::of(frame, self.visits_by_basket)?;
         sorted.iter_mut().for_each(Vec::clear);
         batch.judge(&self.judge, &self.state, |hash| self.place(hash), sorted);
@@ -263,7 +263,7 @@ impl Crew {
                 continue;
             }
             let before = (table.bytes(), table.len());
-            table.add(lines, &batch, &self.state);
+            table.add(lines, &batch, &self.state, paths);
             self.bytes.fetch_add(table.bytes() - before.0, Ordering::Relaxed);
             self.customers.fetch_add(table.len() - before.1, Ordering::Relaxed);
         }

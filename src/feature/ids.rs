@@ -146,6 +146,33 @@ pub(super) enum Visit<'a> {
     Day(i32),
 }
 
+impl<'a> Visit<'a> {
+    /// The visit as a number, or as a text where ids are texts.
+    fn number(self) -> Result<i64, &'a [u8]> {
+        match self {
+            Self::Basket(Id::Text(text)) => Err(text.as_bytes()),
+            Self::Basket(Id::Number(number)) => Ok(number),
+            // Days stand where no basket id is met. An id that stood there all the same would be taken for one of its
+            // own customer's days.
+            Self::Day(day) => Ok(i64::MIN + i64::from(day)),
+        }
+    }
+
+    /// The hash of a customer's visit.
+    pub(super) fn hash(self, customer: u32, state: &DefaultHashBuilder) -> u64 {
+        match self.number() {
+            Ok(number) => state.hash_one(entry(customer, number)),
+            Err(text) => state.hash_one((&customer.to_le_bytes()[..], text)),
+        }
+    }
+}
+
+/// A customer's visit of a number, in words: no byte is lost to alignment.
+fn entry(customer: u32, number: i64) -> [u32; 3] {
+    let number = number.cast_unsigned();
+    [customer, number as u32, (number >> 32) as u32]
+}
+
 /// The distinct visits of customers by their numbers.
 #[derive(Default)]
 pub(super) struct Visits {
@@ -157,38 +184,26 @@ pub(super) struct Visits {
 }
 
 impl Visits {
-    /// Whether this is the first time that a customer's visit comes.
-    pub(super) fn enter(&mut self, customer: u32, visit: Visit<'_>, state: &DefaultHashBuilder) -> bool {
-        match visit {
-            Visit::Basket(Id::Text(text)) => self.enter_text(customer, text.as_bytes(), state),
-            Visit::Basket(Id::Number(number)) => self.enter_number(customer, number, state),
-            // Days stand where no basket id is met. An id that stood there all the same would be taken for one of its
-            // own customer's days.
-            Visit::Day(day) => self.enter_number(customer, i64::MIN + i64::from(day), state),
+    /// Whether this is the first time that a customer's visit comes. `hash` is [`Visit::hash`].
+    pub(super) fn enter(&mut self, customer: u32, visit: Visit<'_>, hash: u64, state: &DefaultHashBuilder) -> bool {
+        match visit.number() {
+            Ok(number) => {
+                let entry = entry(customer, number);
+                if self.numbers.find(hash, |other| *other == entry).is_some() {
+                    return false;
+                }
+                self.numbers.insert_unique(hash, entry, |entry| state.hash_one(entry));
+            }
+            Err(text) => {
+                let Self { index, texts, .. } = self;
+                let customer = customer.to_le_bytes();
+                if index.find(hash, |&slot| texts.get(slot).split_at(4) == (&customer[..], text)).is_some() {
+                    return false;
+                }
+                let slot = texts.push(&[&customer, text]);
+                index.insert_unique(hash, slot, |&slot| state.hash_one(texts.get(slot).split_at(4)));
+            }
         }
-    }
-
-    fn enter_number(&mut self, customer: u32, number: i64, state: &DefaultHashBuilder) -> bool {
-        let number = number.cast_unsigned();
-        let entry = [customer, number as u32, (number >> 32) as u32];
-        let hash = |entry: &[u32; 3]| state.hash_one(entry);
-        let of_entry = hash(&entry);
-        if self.numbers.find(of_entry, |other| *other == entry).is_some() {
-            return false;
-        }
-        self.numbers.insert_unique(of_entry, entry, hash);
-        true
-    }
-
-    fn enter_text(&mut self, customer: u32, text: &[u8], state: &DefaultHashBuilder) -> bool {
-        let Self { index, texts, .. } = self;
-        let customer = customer.to_le_bytes();
-        let hash = state.hash_one((&customer[..], text));
-        if index.find(hash, |&slot| texts.get(slot).split_at(4) == (&customer[..], text)).is_some() {
-            return false;
-        }
-        let slot = texts.push(&[&customer, text]);
-        index.insert_unique(hash, slot, |&slot| state.hash_one(texts.get(slot).split_at(4)));
         true
     }
 

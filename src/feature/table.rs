@@ -54,6 +54,15 @@ struct Head {
 
 const NOBODY: Head = Head { bought: 0, discount: 0, purchases: 0, visits: 0, last_day: i32::MIN, flags: 0 };
 
+/// What a thread writes down while it adds lines to a table.
+#[derive(Default)]
+pub(super) struct Paths {
+    /// Where each line's customer stands.
+    slots: Vec<u32>,
+    /// Customer, row and hash of visits that may be new.
+    visits: Vec<(u32, u32, u64)>,
+}
+
 /// The sums of some customers.
 pub(super) struct Table {
     sums: Sums,
@@ -71,43 +80,66 @@ impl Table {
 
     /// Adds lines of a batch to their customers. A sum that leaves its integer wraps, a count stays at the most: neither
     /// depends on the order of lines.
-    pub(super) fn add(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder) {
-        // Lines of one basket follow one another: customer and basket are looked up once.
-        let (mut last_unit, mut last_visit) = (None, None);
-        for line in lines {
-            let Some(unit) = batch.unit(line.row) else { continue };
-            let slot = match last_unit {
-                Some((other, slot)) if other == unit => slot,
-                _ => {
-                    let slot = self.enter(unit, line.hash, state);
-                    (last_unit, last_visit) = (Some((unit, slot)), None);
-                    slot
-                }
-            };
-            let at = slot as usize;
-            let head = &mut self.heads[at];
-            head.flags |= line.flags;
-            if line.counts == Counts::Nothing {
-                continue;
+    ///
+    /// One kind of look-up after the other, in short loops: the processor then waits for several places in memory at once.
+    pub(super) fn add(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder, paths: &mut Paths) {
+        let Paths { slots, visits } = paths;
+        slots.clear();
+        visits.clear();
+        self.find(lines, batch, state, slots);
+        for (line, &slot) in lines.iter().zip(slots.iter()) {
+            self.sum(line, slot as usize, batch);
+        }
+        if !self.sums.visits {
+            return;
+        }
+        let mut last = None;
+        for (line, &customer) in lines.iter().zip(slots.iter()).filter(|(line, _)| line.counts == Counts::Purchase) {
+            let visit = batch.visit(line.row);
+            if last != Some((customer, visit)) {
+                visits.push((customer, line.row, visit.hash(customer, state)));
             }
-            let group = usize::from(line.group);
-            let sum = &mut self.cents[at * self.sums.cents + if self.sums.cents == 1 { 0 } else { group }];
-            *sum = sum.wrapping_add(line.cents);
-            if line.counts == Counts::Return {
-                continue;
-            }
-            head.purchases = head.purchases.saturating_add(1);
-            head.discount = head.discount.wrapping_add(batch.discount(line.row));
-            head.last_day = head.last_day.max(batch.day(line.row as usize).unwrap_or(i32::MIN));
-            head.bought |= 1_u128.checked_shl(u32::from(line.group)).unwrap_or(0);
-            if self.sums.visits {
-                let visit = batch.visit(line.row);
-                if last_visit != Some(visit) && self.visits.enter(slot, visit, state) {
-                    head.visits = head.visits.saturating_add(1);
-                }
-                last_visit = Some(visit);
+            last = Some((customer, visit));
+        }
+        for &(customer, row, hash) in visits.iter() {
+            if self.visits.enter(customer, batch.visit(row), hash, state) {
+                let count = &mut self.heads[customer as usize].visits;
+                *count = count.saturating_add(1);
             }
         }
+    }
+
+    /// Where the numbers of each line's customer stand.
+    fn find(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder, slots: &mut Vec<u32>) {
+        // Lines of one basket follow one another.
+        let mut last = None;
+        slots.extend(lines.iter().map_while(|line| {
+            let unit = batch.unit(line.row)?;
+            let slot = match last {
+                Some((other, slot)) if other == unit => slot,
+                _ => self.enter(unit, line.hash, state),
+            };
+            last = Some((unit, slot));
+            Some(slot)
+        }));
+    }
+
+    fn sum(&mut self, line: &Line, at: usize, batch: &Batch) {
+        let head = &mut self.heads[at];
+        head.flags |= line.flags;
+        if line.counts == Counts::Nothing {
+            return;
+        }
+        let group = usize::from(line.group);
+        let sum = &mut self.cents[at * self.sums.cents + if self.sums.cents == 1 { 0 } else { group }];
+        *sum = sum.wrapping_add(line.cents);
+        if line.counts == Counts::Return {
+            return;
+        }
+        head.purchases = head.purchases.saturating_add(1);
+        head.discount = head.discount.wrapping_add(batch.discount(line.row));
+        head.last_day = head.last_day.max(batch.day(line.row as usize).unwrap_or(i32::MIN));
+        head.bought |= 1_u128.checked_shl(u32::from(line.group)).unwrap_or(0);
     }
 
     /// Where a customer's numbers stand.
