@@ -530,7 +530,7 @@ mod tests {
         let lattice = Lattice::new(vec![column(), column()]).unwrap();
         let push = |unit: usize, rows: &mut Rows| {
             let flags = (0..3).map(|flag| unit >> flag & 1 == 1);
-            if unit % 10 == 0 {
+            if unit.is_multiple_of(10) {
                 rows.push_unusable(flags);
             } else {
                 rows.push(&[unit as f64, 100.0 - unit as f64], (0..70).map(|group| group == unit % 70), flags);
