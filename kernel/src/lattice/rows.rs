@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Bits, Lattice};
 
-/// What `fill` of [`BoundedFeatures::build`] writes to. It can be written, not read.
+/// What `fill` of [`BoundedFeatures::build`](super::BoundedFeatures::build) writes to. It can be written, not read.
 ///
 /// ```compile_fail,E0616
 /// fn f(rows: &tactful_kernel::Rows) -> usize { rows.steps.len() }
