@@ -7,10 +7,12 @@
 //! sensitivity that runs.
 
 mod bits;
+mod rows;
 
 use zeroize::Zeroizing;
 
 pub use bits::Bits;
+pub use rows::Rows;
 
 use crate::raw::Raw;
 
@@ -85,6 +87,10 @@ pub struct Column {
     lower: f64,
     upper: f64,
     spread: Spread,
+    /// The lower bound as it is spread.
+    low: f64,
+    /// Between the bounds as they are spread.
+    width: f64,
     half: i32,
 }
 
@@ -102,7 +108,8 @@ impl Column {
             return Err(LatticeError::Bounds);
         }
         // Finite bounds may still be too far apart, or too close on a logarithmic spread, for a float.
-        let width = spread.of(upper) - spread.of(lower);
+        let low = spread.of(lower);
+        let width = spread.of(upper) - low;
         if !(width.is_finite() && width > 0.0) {
             return Err(LatticeError::Bounds);
         }
@@ -110,7 +117,7 @@ impl Column {
             return Err(LatticeError::Weight);
         }
         let half = ((weight * f64::from(HALF_RANGE)).round() as i32).max(1);
-        Ok(Self { lower, upper, spread, half })
+        Ok(Self { lower, upper, spread, low, width, half })
     }
 
     /// Lattice steps from the middle to a bound.
@@ -119,16 +126,14 @@ impl Column {
         self.half
     }
 
-    fn spread(&self, value: f64) -> f64 {
-        self.spread.of(value)
-    }
-
     /// The lattice step of a value. Total: NaN counts as the lower bound, infinities are clamped.
     #[must_use]
     pub fn quantise(&self, value: f64) -> i16 {
-        let value = if value.is_nan() { self.lower } else { value.clamp(self.lower, self.upper) };
-        let low = self.spread(self.lower);
-        let t = (self.spread(value) - low) / (self.spread(self.upper) - low);
+        // Most shares are none at all, and need no logarithm.
+        if value.is_nan() || value <= self.lower {
+            return -self.half as i16;
+        }
+        let t = (self.spread.of(value.min(self.upper)) - self.low) / self.width;
         let step = ((2.0 * t - 1.0) * f64::from(self.half)).round();
         step.clamp(-f64::from(self.half), f64::from(self.half)) as i16
     }
@@ -139,8 +144,7 @@ impl Column {
     pub fn value_at(&self, step: f64) -> f64 {
         let half = f64::from(self.half);
         let t = f64::midpoint(step.clamp(-half, half) / half, 1.0);
-        let low = self.spread(self.lower);
-        let spread = low + t * (self.spread(self.upper) - low);
+        let spread = self.low + t * self.width;
         let value = match self.spread {
             Spread::Linear => spread,
             Spread::Log { step } => step * spread.exp_m1(),
@@ -415,8 +419,7 @@ impl BoundedFeatures {
         source: Raw<T>,
         fill: impl FnOnce(T, &mut Rows) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut rows =
-            Rows { lattice, steps: Zeroizing::default(), groups: Bits::new(groups), flags: Bits::new(flags) };
+        let mut rows = Rows::new(lattice, groups, flags);
         fill(source.open(), &mut rows)?;
         let Rows { lattice, steps, groups, flags } = rows;
         Ok(Self { lattice, rows: steps, groups, flags })
@@ -441,48 +444,6 @@ impl BoundedFeatures {
     }
 }
 
-/// What `fill` of [`BoundedFeatures::build`] writes to. It can be written, not read.
-///
-/// ```compile_fail,E0616
-/// fn f(rows: &tactful_kernel::Rows) -> usize { rows.steps.len() }
-/// ```
-pub struct Rows {
-    lattice: Lattice,
-    steps: Zeroizing<Vec<i16>>,
-    groups: Bits,
-    flags: Bits,
-}
-
-impl Rows {
-    /// Reserves room; how much is a private number, and stays inside. Without it rows move as they grow, and
-    /// leave copies of themselves that nobody clears.
-    pub fn reserve(&mut self, units: usize) {
-        self.steps.reserve_exact(units * self.lattice.dim());
-        self.groups.reserve(units);
-        self.flags.reserve(units);
-    }
-
-    /// One unit: its features in their own units (missing ones count as the lower bound), whether it
-    /// bought each group, whether any of its lines broke each quality rule.
-    pub fn push(
-        &mut self,
-        values: &[f64],
-        groups: impl IntoIterator<Item = bool>,
-        flags: impl IntoIterator<Item = bool>,
-    ) {
-        for (index, column) in self.lattice.columns.iter().enumerate() {
-            self.steps.push(column.quantise(values.get(index).copied().unwrap_or(f64::NAN)));
-        }
-        self.groups.push(groups.into_iter());
-        self.flags.push(flags.into_iter());
-    }
-
-    /// One unit none of whose lines is usable: it counts for the quality rules alone.
-    pub fn push_unusable(&mut self, flags: impl IntoIterator<Item = bool>) {
-        self.flags.push(flags.into_iter());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -495,6 +456,43 @@ mod tests {
         assert_eq!(column.quantise(f64::INFINITY), 2048);
         assert_eq!(column.quantise(f64::NEG_INFINITY), -2048);
         assert_eq!(column.quantise(5.0), 0);
+    }
+
+    #[test]
+    fn rows_that_are_filled_in_parts_are_all_there() {
+        let column = || Column::new(0.0, 100.0, Spread::Linear, 1.0).unwrap();
+        let lattice = Lattice::new(vec![column(), column()]).unwrap();
+        let push = |unit: usize, rows: &mut Rows| {
+            let flags = (0..3).map(|flag| unit >> flag & 1 == 1);
+            if unit.is_multiple_of(10) {
+                rows.push_unusable(flags);
+            } else {
+                rows.push(&[unit as f64, 100.0 - unit as f64], (0..70).map(|group| group == unit % 70), flags);
+            }
+        };
+        let build = |fill: &dyn Fn(&mut Rows)| {
+            let fill = |(), rows: &mut Rows| {
+                fill(rows);
+                Ok::<(), ()>(())
+            };
+            BoundedFeatures::build(lattice.clone(), 70, 3, Raw::seal(()), fill).unwrap()
+        };
+        let one_by_one = build(&|rows| (0..100).for_each(|unit| push(unit, rows)));
+        let in_parts = build(&|rows| {
+            rows.fill_each((0..10).collect(), |part, rows| (0..10).for_each(|unit| push(part * 10 + unit, rows)));
+        });
+        let sorted = |features: &BoundedFeatures| {
+            let units = features.groups.len();
+            let row =
+                |unit: usize| (features.rows[2 * unit..2 * unit + 2].to_vec(), features.groups.row(unit).to_vec());
+            let mut rows: Vec<_> = (0..units).map(row).collect();
+            let mut flags = features.flags.rows.to_vec();
+            rows.sort();
+            flags.sort_unstable();
+            (rows, flags)
+        };
+        assert_eq!(sorted(&one_by_one).0.len(), 90);
+        assert_eq!(sorted(&one_by_one), sorted(&in_parts));
     }
 
     /// Looks at the memory where rows stood, through the file that the system shows it as.

@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::DefaultHashBuilder;
 use polars::prelude::*;
 
-use super::ids::{Ids, Visit};
+use super::batch::{Batch, Line};
+use super::ids::{Id, Ids};
 use super::room::Room;
-use super::table::{Kept, Line, Purchase, Sums, Table};
-use crate::contract::taxonomy::Class;
-use crate::contract::{Classes, Judge, Mapping, NEGATIVE, Needs, Verdict, cells};
+use super::table::{Paths, Sums, Table};
+use crate::contract::{Classes, Judge, Mapping, Needs, cells};
 use crate::source::guard::{Failed, collect, silently};
 use crate::spec::{Duplicates, FeatureKind, Spec};
 
@@ -152,8 +152,9 @@ impl Crew {
         let take = PlanCallback::new(move |frame: DataFrame| Ok(crew.hand_on(frame, &batches)));
         let read = silently(|| {
             std::thread::scope(|scope| {
-                for _ in 0..threads {
-                    scope.spawn(|| self.work(&receive));
+                for worker in 0..threads {
+                    let (first, receive) = (worker * self.tables.len() / threads, &receive);
+                    scope.spawn(move || self.work(receive, first));
                 }
                 let plan = lines.sink_batches(take, false, None).map_err(|_| Failed);
                 let read = plan.and_then(|plan| collect(plan, Engine::Streaming));
@@ -184,7 +185,8 @@ impl Crew {
                 }
                 let frame = DataFrame::new_infer_height(vec![c.clone().with_name("unit".into())])?;
                 let ids = Ids::of(&frame, "unit")?;
-                let wanted = ids.each().map(|id| id.is_some_and(|id| crew.place(id.hash(&crew.state)).is_some()));
+                let wanted = |id: Id<'_>| crew.place(id.hash(&crew.state)).is_some();
+                let wanted = (0..ids.len()).map(|row| ids.get(row).is_some_and(wanted));
                 Ok(wanted.collect::<BooleanChunked>().with_name(c.name().clone()).into_column())
             },
             |_, field| Ok(Field::new(field.name.clone(), DataType::Boolean)),
@@ -230,28 +232,29 @@ impl Crew {
         true
     }
 
-    fn work(&self, receive: &Mutex<Receiver<Option<DataFrame>>>) {
-        let mut sorted = vec![];
+    /// Adds batches up until there are no more. `first` is the table with which it begins in each: threads that begin with
+    /// different ones do not wait for one another.
+    fn work(&self, receive: &Mutex<Receiver<Option<DataFrame>>>, first: usize) {
+        let (mut sorted, mut paths) = (vec![vec![]; self.tables.len()], Paths::default());
         loop {
             let Ok(Some(frame)) = held(receive).recv() else { return };
             if self.failed.load(Ordering::Relaxed) {
                 continue;
             }
-            let added = catch_unwind(AssertUnwindSafe(|| self.add(&frame, &mut sorted)));
+            let added = catch_unwind(AssertUnwindSafe(|| self.add(&frame, first, &mut sorted, &mut paths)));
             if !matches!(added, Ok(Ok(()))) {
                 self.failed.store(true, Ordering::SeqCst);
             }
         }
     }
 
-    /// Adds a batch to the tables.
-    fn add(&self, frame: &DataFrame, sizes: &mut Vec<usize>) -> PolarsResult<()> {
+    /// Adds a batch to the tables. What is in `sorted`, a list a table, and in `paths` is of batches before.
+    fn add(&self, frame: &DataFrame, first: usize, sorted: &mut [Vec<Line>], paths: &mut Paths) -> PolarsResult<()> {
         let batch = Batch::of(frame, self.visits_by_basket)?;
-        sizes.resize(self.tables.len(), 0);
-        let mut sorted: Vec<Vec<Line<'_>>> = sizes.iter().map(|&size| Vec::with_capacity(size + size / 4)).collect();
-        batch.judge(self, &mut sorted);
-        for (place, (lines, size)) in sorted.iter().zip(sizes).enumerate() {
-            *size = lines.len();
+        sorted.iter_mut().for_each(Vec::clear);
+        batch.judge(&self.judge, &self.state, |hash| self.place(hash), sorted);
+        for place in (first..sorted.len()).chain(0..first) {
+            let lines = &sorted[place];
             if lines.is_empty() {
                 continue;
             }
@@ -260,67 +263,12 @@ impl Crew {
                 continue;
             }
             let before = (table.bytes(), table.len());
-            table.add(lines, &self.state);
+            table.add(lines, &batch, &self.state, paths);
             self.bytes.fetch_add(table.bytes() - before.0, Ordering::Relaxed);
             self.customers.fetch_add(table.len() - before.1, Ordering::Relaxed);
         }
         // What this batch made of the tables is seen before the next one comes.
         self.has_room();
         Ok(())
-    }
-}
-
-/// The columns of [`cells`], each in one piece.
-struct Batch {
-    units: Ids,
-    days: Int32Chunked,
-    amounts: Float64Chunked,
-    classes: Option<UInt16Chunked>,
-    discounts: Option<Int64Chunked>,
-    baskets: Option<Ids>,
-}
-
-impl Batch {
-    fn of(frame: &DataFrame, by_basket: bool) -> PolarsResult<Self> {
-        let column = |name: &str| frame.column(name).map(|column| column.as_materialized_series().rechunk());
-        let optional = |name: &str| column(name).ok();
-        Ok(Self {
-            units: Ids::of(frame, "unit")?,
-            days: column("date")?.i32()?.clone(),
-            amounts: column("amount")?.f64()?.clone(),
-            classes: optional("class").map(|classes| classes.u16().cloned()).transpose()?,
-            discounts: optional("discount").map(|discounts| discounts.i64().cloned()).transpose()?,
-            baskets: if by_basket { Some(Ids::of(frame, "basket")?) } else { None },
-        })
-    }
-
-    /// Judges each line, and puts those that leave a trace where their customer's table is.
-    fn judge<'a>(&'a self, crew: &Crew, sorted: &mut [Vec<Line<'a>>]) {
-        let mut classes = self.classes.as_ref().map(ChunkedArray::iter);
-        let mut discounts = self.discounts.as_ref().map(ChunkedArray::iter);
-        let mut baskets = self.baskets.as_ref().map(Ids::each);
-        for ((unit, day), amount) in self.units.each().zip(self.days.iter()).zip(self.amounts.iter()) {
-            let class =
-                classes.as_mut().map(|classes| classes.next().flatten().map_or(Class::Unknown, Class::from_code));
-            let discount = discounts.as_mut().and_then(|discounts| discounts.next().flatten());
-            let basket = baskets.as_mut().and_then(|baskets| baskets.next().flatten());
-            let Some(unit) = unit else { continue };
-            let (flags, kept) = match crew.judge.line(class.unwrap_or(Class::Group(0)), day, amount) {
-                Verdict::NoTrace => continue,
-                Verdict::Dropped { flags } => (flags, None),
-                Verdict::Kept { group, flags } => {
-                    let purchase = day.filter(|_| flags & NEGATIVE == 0).map(|day| Purchase {
-                        day,
-                        discount: discount.unwrap_or(0),
-                        visit: basket.map_or(Visit::Day(day), Visit::Basket),
-                    });
-                    (flags, Some(Kept { group, cents: amount.map_or(0, |amount| crew.judge.minor(amount)), purchase }))
-                }
-            };
-            let hash = unit.hash(&crew.state);
-            if let Some(place) = crew.place(hash) {
-                sorted[place].push(Line { unit, hash, flags, kept });
-            }
-        }
     }
 }

@@ -5,8 +5,15 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use polars::prelude::*;
 
+/// The cells of a column in one piece.
+pub(super) type Cells<T> = <T as PolarsDataType>::Array;
+
+pub(super) fn cells_of<T: PolarsDataType>(column: &ChunkedArray<T>) -> Cells<T> {
+    column.rechunk().downcast_as_array().clone()
+}
+
 /// One id of a row.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Id<'a> {
     Number(i64),
     Text(&'a str),
@@ -23,28 +30,32 @@ impl Id<'_> {
 
 /// A column of ids, in one piece.
 pub(super) enum Ids {
-    Numbers(Int64Chunked),
-    Texts(StringChunked),
+    Numbers(Cells<Int64Type>),
+    Texts(Cells<StringType>),
 }
 
 impl Ids {
     pub(super) fn of(frame: &DataFrame, name: &str) -> PolarsResult<Self> {
-        let column = frame.column(name)?.as_materialized_series().rechunk();
+        let column = frame.column(name)?.as_materialized_series();
         Ok(match column.dtype() {
-            DataType::String => Self::Texts(column.str()?.clone()),
-            _ => Self::Numbers(column.i64()?.clone()),
+            DataType::String => Self::Texts(cells_of(column.str()?)),
+            _ => Self::Numbers(cells_of(column.i64()?)),
         })
     }
 
-    /// The id of each row, in order.
-    pub(super) fn each(&self) -> impl Iterator<Item = Option<Id<'_>>> {
-        // One of the two is empty.
-        let (numbers, texts) = match self {
-            Self::Numbers(numbers) => (Some(numbers.iter()), None),
-            Self::Texts(texts) => (None, Some(texts.iter())),
-        };
-        let numbers = numbers.into_iter().flatten().map(|number| number.map(Id::Number));
-        numbers.chain(texts.into_iter().flatten().map(|text| text.map(Id::Text)))
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Texts(texts) => texts.len(),
+        }
+    }
+
+    /// The id of a row.
+    pub(super) fn get(&self, row: usize) -> Option<Id<'_>> {
+        match self {
+            Self::Numbers(numbers) => numbers.get(row).map(Id::Number),
+            Self::Texts(texts) => StaticArray::get(texts, row).map(Id::Text),
+        }
     }
 }
 
@@ -127,12 +138,39 @@ impl Texts {
 }
 
 /// What tells one visit of a customer from another.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visit<'a> {
     /// A basket id.
     Basket(Id<'a>),
     /// The basket of a day, where there is no id.
     Day(i32),
+}
+
+impl<'a> Visit<'a> {
+    /// The visit as a number, or as a text where ids are texts.
+    fn number(self) -> Result<i64, &'a [u8]> {
+        match self {
+            Self::Basket(Id::Text(text)) => Err(text.as_bytes()),
+            Self::Basket(Id::Number(number)) => Ok(number),
+            // Days stand where no basket id is met. An id that stood there all the same would be taken for one of its
+            // own customer's days.
+            Self::Day(day) => Ok(i64::MIN + i64::from(day)),
+        }
+    }
+
+    /// The hash of a customer's visit.
+    pub(super) fn hash(self, customer: u32, state: &DefaultHashBuilder) -> u64 {
+        match self.number() {
+            Ok(number) => state.hash_one(entry(customer, number)),
+            Err(text) => state.hash_one((&customer.to_le_bytes()[..], text)),
+        }
+    }
+}
+
+/// A customer's visit of a number, in words: no byte is lost to alignment.
+fn entry(customer: u32, number: i64) -> [u32; 3] {
+    let number = number.cast_unsigned();
+    [customer, number as u32, (number >> 32) as u32]
 }
 
 /// The distinct visits of customers by their numbers.
@@ -146,38 +184,26 @@ pub(super) struct Visits {
 }
 
 impl Visits {
-    /// Whether this is the first time that a customer's visit comes.
-    pub(super) fn enter(&mut self, customer: u32, visit: Visit<'_>, state: &DefaultHashBuilder) -> bool {
-        match visit {
-            Visit::Basket(Id::Text(text)) => self.enter_text(customer, text.as_bytes(), state),
-            Visit::Basket(Id::Number(number)) => self.enter_number(customer, number, state),
-            // Days stand where no basket id is met. An id that stood there all the same would be taken for one of its
-            // own customer's days.
-            Visit::Day(day) => self.enter_number(customer, i64::MIN + i64::from(day), state),
+    /// Whether this is the first time that a customer's visit comes. `hash` is [`Visit::hash`].
+    pub(super) fn enter(&mut self, customer: u32, visit: Visit<'_>, hash: u64, state: &DefaultHashBuilder) -> bool {
+        match visit.number() {
+            Ok(number) => {
+                let entry = entry(customer, number);
+                if self.numbers.find(hash, |other| *other == entry).is_some() {
+                    return false;
+                }
+                self.numbers.insert_unique(hash, entry, |entry| state.hash_one(entry));
+            }
+            Err(text) => {
+                let Self { index, texts, .. } = self;
+                let customer = customer.to_le_bytes();
+                if index.find(hash, |&slot| texts.get(slot).split_at(4) == (&customer[..], text)).is_some() {
+                    return false;
+                }
+                let slot = texts.push(&[&customer, text]);
+                index.insert_unique(hash, slot, |&slot| state.hash_one(texts.get(slot).split_at(4)));
+            }
         }
-    }
-
-    fn enter_number(&mut self, customer: u32, number: i64, state: &DefaultHashBuilder) -> bool {
-        let number = number.cast_unsigned();
-        let entry = [customer, number as u32, (number >> 32) as u32];
-        let hash = |entry: &[u32; 3]| state.hash_one(entry);
-        let of_entry = hash(&entry);
-        if self.numbers.find(of_entry, |other| *other == entry).is_some() {
-            return false;
-        }
-        self.numbers.insert_unique(of_entry, entry, hash);
-        true
-    }
-
-    fn enter_text(&mut self, customer: u32, text: &[u8], state: &DefaultHashBuilder) -> bool {
-        let Self { index, texts, .. } = self;
-        let customer = customer.to_le_bytes();
-        let hash = state.hash_one((&customer[..], text));
-        if index.find(hash, |&slot| texts.get(slot).split_at(4) == (&customer[..], text)).is_some() {
-            return false;
-        }
-        let slot = texts.push(&[&customer, text]);
-        index.insert_unique(hash, slot, |&slot| state.hash_one(texts.get(slot).split_at(4)));
         true
     }
 

@@ -5,6 +5,7 @@
 mod account;
 mod aggregate;
 mod array;
+mod batch;
 mod check;
 mod ids;
 mod room;
@@ -98,7 +99,8 @@ pub fn bounded_within(
             let filled = tables.len().max(1);
             rows.reserve(units + (units + units / 8) / filled * later);
             room.filled(units);
-            for table in tables {
+            rows.fill_each(tables, |table, rows| {
+                rows.reserve(table.len());
                 table.read(|account, _| {
                     let flags = (0..RULES.len()).map(|rule| account.flags >> rule & 1 == 1);
                     if account.purchases == 0 {
@@ -107,7 +109,7 @@ pub fn bounded_within(
                         rows.push(&account.values(spec), (0..groups).map(|group| account.bought(group)), flags);
                     }
                 });
-            }
+            });
         })?;
         if room.has_room_for_clustering() { Ok(()) } else { Err(lines.too_many()) }
     })

@@ -3,7 +3,8 @@
 use hashbrown::DefaultHashBuilder;
 
 use super::account::{Account, MASK_BITS};
-use super::ids::{Id, Register, Visit, Visits};
+use super::batch::{Batch, Counts, Line};
+use super::ids::{Id, Register, Visits};
 use crate::spec::{FeatureKind, Spec};
 
 /// Bytes from which on a list is given address space at once: memory that the system takes back when it is
@@ -40,34 +41,6 @@ impl Sums {
     }
 }
 
-/// A line that leaves a trace.
-#[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) unit: Id<'a>,
-    pub(super) hash: u64,
-    /// Broken rules, bits in the order of `RULES`.
-    pub(super) flags: u8,
-    pub(super) kept: Option<Kept<'a>>,
-}
-
-/// A line that counts.
-#[derive(Clone, Copy)]
-pub(super) struct Kept<'a> {
-    pub(super) group: u16,
-    /// Minor units, signed.
-    pub(super) cents: i64,
-    /// For what is no return.
-    pub(super) purchase: Option<Purchase<'a>>,
-}
-
-/// What only purchases have.
-#[derive(Clone, Copy)]
-pub(super) struct Purchase<'a> {
-    pub(super) day: i32,
-    pub(super) discount: i64,
-    pub(super) visit: Visit<'a>,
-}
-
 /// A customer's numbers apart from cents.
 #[derive(Clone, Copy)]
 struct Head {
@@ -80,6 +53,15 @@ struct Head {
 }
 
 const NOBODY: Head = Head { bought: 0, discount: 0, purchases: 0, visits: 0, last_day: i32::MIN, flags: 0 };
+
+/// What a thread writes down while it adds lines to a table.
+#[derive(Default)]
+pub(super) struct Paths {
+    /// Where each line's customer stands.
+    slots: Vec<u32>,
+    /// Customer, row and hash of visits that may be new.
+    visits: Vec<(u32, u32, u64)>,
+}
 
 /// The sums of some customers.
 pub(super) struct Table {
@@ -96,32 +78,79 @@ impl Table {
         Self { sums, units, heads: Vec::new(), cents: Vec::new(), visits }
     }
 
-    /// Adds lines to their customers. A sum that leaves its integer wraps, a count stays at the most: neither
+    /// Adds lines of a batch to their customers. A sum that leaves its integer wraps, a count stays at the most: neither
     /// depends on the order of lines.
-    pub(super) fn add(&mut self, lines: &[Line<'_>], state: &DefaultHashBuilder) {
-        for line in lines {
-            let (slot, new) = self.units.enter(line.unit, line.hash, state);
-            if new {
-                with_room(&mut self.heads, 1).push(NOBODY);
-                let width = self.cents.len() + self.sums.cents;
-                with_room(&mut self.cents, self.sums.cents).resize(width, 0);
+    ///
+    /// One kind of look-up after the other, in short loops: the processor then waits for several places in memory at once.
+    pub(super) fn add(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder, paths: &mut Paths) {
+        let Paths { slots, visits } = paths;
+        slots.clear();
+        visits.clear();
+        self.find(lines, batch, state, slots);
+        for (line, &slot) in lines.iter().zip(slots.iter()) {
+            self.sum(line, slot as usize, batch);
+        }
+        if !self.sums.visits {
+            return;
+        }
+        let mut last = None;
+        for (line, &customer) in lines.iter().zip(slots.iter()).filter(|(line, _)| line.counts == Counts::Purchase) {
+            let visit = batch.visit(line.row);
+            if last != Some((customer, visit)) {
+                visits.push((customer, line.row, visit.hash(customer, state)));
             }
-            let at = slot as usize;
-            let head = &mut self.heads[at];
-            head.flags |= line.flags;
-            let Some(kept) = &line.kept else { continue };
-            let group = usize::from(kept.group);
-            let sum = &mut self.cents[at * self.sums.cents + if self.sums.cents == 1 { 0 } else { group }];
-            *sum = sum.wrapping_add(kept.cents);
-            let Some(purchase) = &kept.purchase else { continue };
-            head.purchases = head.purchases.saturating_add(1);
-            head.discount = head.discount.wrapping_add(purchase.discount);
-            head.last_day = head.last_day.max(purchase.day);
-            head.bought |= 1_u128.checked_shl(u32::from(kept.group)).unwrap_or(0);
-            if self.sums.visits && self.visits.enter(slot, purchase.visit, state) {
-                head.visits = head.visits.saturating_add(1);
+            last = Some((customer, visit));
+        }
+        for &(customer, row, hash) in visits.iter() {
+            if self.visits.enter(customer, batch.visit(row), hash, state) {
+                let count = &mut self.heads[customer as usize].visits;
+                *count = count.saturating_add(1);
             }
         }
+    }
+
+    /// Where the numbers of each line's customer stand.
+    fn find(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder, slots: &mut Vec<u32>) {
+        // Lines of one basket follow one another.
+        let mut last = None;
+        slots.extend(lines.iter().map_while(|line| {
+            let unit = batch.unit(line.row)?;
+            let slot = match last {
+                Some((other, slot)) if other == unit => slot,
+                _ => self.enter(unit, line.hash, state),
+            };
+            last = Some((unit, slot));
+            Some(slot)
+        }));
+    }
+
+    fn sum(&mut self, line: &Line, at: usize, batch: &Batch) {
+        let head = &mut self.heads[at];
+        head.flags |= line.flags;
+        if line.counts == Counts::Nothing {
+            return;
+        }
+        let group = usize::from(line.group);
+        let sum = &mut self.cents[at * self.sums.cents + if self.sums.cents == 1 { 0 } else { group }];
+        *sum = sum.wrapping_add(line.cents);
+        if line.counts == Counts::Return {
+            return;
+        }
+        head.purchases = head.purchases.saturating_add(1);
+        head.discount = head.discount.wrapping_add(batch.discount(line.row));
+        head.last_day = head.last_day.max(batch.day(line.row as usize).unwrap_or(i32::MIN));
+        head.bought |= 1_u128.checked_shl(u32::from(line.group)).unwrap_or(0);
+    }
+
+    /// Where a customer's numbers stand.
+    fn enter(&mut self, unit: Id<'_>, hash: u64, state: &DefaultHashBuilder) -> u32 {
+        let (slot, new) = self.units.enter(unit, hash, state);
+        if new {
+            with_room(&mut self.heads, 1).push(NOBODY);
+            let width = self.cents.len() + self.sums.cents;
+            with_room(&mut self.cents, self.sums.cents).resize(width, 0);
+        }
+        slot
     }
 
     /// Ids of the customers, in order.

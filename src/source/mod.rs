@@ -79,7 +79,7 @@ pub(crate) struct Shape {
     /// The path as one printable line.
     pub(crate) name: String,
     columns: Vec<(String, DataType)>,
-    /// Of Parquet: bytes of each column, before compression, that lie in one row group.
+    /// Of Parquet: bytes that reading one row group of a column holds.
     largest: HashMap<String, u64>,
     /// Bytes of the file.
     size: u64,
@@ -155,8 +155,10 @@ impl Shape {
     /// Bytes that reading these columns holds at once, about: a function of the file's layout and size.
     pub(crate) fn bytes_at_once<'a>(&self, columns: impl Iterator<Item = &'a str>) -> u64 {
         match self.format {
-            // One row group as it is, and as columns.
-            Format::Parquet => 2 * columns.filter_map(|column| self.largest.get(column)).sum::<u64>(),
+            // One row group.
+            Format::Parquet => {
+                columns.filter_map(|column| self.largest.get(column)).fold(0, |a, b| a.saturating_add(*b))
+            }
             Format::Csv { .. } => 0,
             // Aligned text is read as a whole.
             Format::Aligned => self.size.saturating_mul(3),

@@ -12,11 +12,14 @@ use polars::prelude::{
 
 use super::{RawError, guard, head};
 
+/// Bytes of a cell once it is read, about.
+const CELL: u64 = 8;
+
 /// What a footer says.
 pub(super) struct Footer {
     /// Columns' names and types.
     pub(super) columns: Vec<(String, DataType)>,
-    /// Columns' names, and their bytes before compression in the row group in which they are most.
+    /// Columns' names, and the bytes that reading them holds in the row group in which they are most.
     pub(super) largest: HashMap<String, u64>,
 }
 
@@ -42,7 +45,10 @@ fn footer(file: File, name: &str) -> Result<Footer, RawError> {
         for column in group.parquet_columns() {
             if let Some(name) = column.descriptor().path_in_schema.first() {
                 let most = largest.entry(name.to_string()).or_default();
-                *most = (*most).max(u64::try_from(column.uncompressed_size()).unwrap_or(0));
+                let stored = u64::try_from(column.uncompressed_size()).unwrap_or(0);
+                let cells = u64::try_from(column.num_values()).unwrap_or(0);
+                // As it is, and as cells: however short the codes of repeated values are.
+                *most = (*most).max(stored.saturating_add(stored.max(cells.saturating_mul(CELL))));
             }
         }
     }

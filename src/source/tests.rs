@@ -99,6 +99,16 @@ fn a_file_without_rows_is_empty() {
 }
 
 #[test]
+fn short_codes_of_repeated_cells_are_counted_as_the_cells_that_they_become() {
+    let cells = vec![7_i64; 100_000];
+    let bytes = parquet(DataFrame::new_infer_height(vec![Column::new("a".into(), cells)]).unwrap());
+    assert!(bytes.len() < 10_000, "the file holds codes");
+    let shape = Shape::inspect(&file("data", Format::Parquet), in_folder(&bytes).path()).unwrap();
+    let held = shape.bytes_at_once(["a"].into_iter());
+    assert!((800_000..1_000_000).contains(&held), "{held}");
+}
+
+#[test]
 fn what_is_not_whole_parquet_is_refused() {
     let whole = parquet(DataFrame::new_infer_height(vec![Column::new("a".into(), [CANARY; 100])]).unwrap());
     assert_eq!(read(&whole, Format::Parquet).unwrap().height(), 100);

@@ -22,6 +22,10 @@ impl Bits {
         }
     }
 
+    pub(super) fn append(&mut self, other: &Self) {
+        self.rows.extend_from_slice(&other.rows);
+    }
+
     pub(super) fn reserve(&mut self, units: usize) {
         self.rows.reserve_exact(units * self.words);
     }
