@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`spec`] | the TOML a user writes: parsed, checked, a type | public |
 //! | [`source`] | Parquet and text files | raw |
+//! | [`keys`] | keys: what makes ids unrecognisable, what signs | |
 //! | [`contract`] | what a line must be, what happens if it is not, categories | raw |
 //! | [`consent`] | who opted out | raw |
 //! | [`feature`] | one bounded row per customer | raw → `tactful_kernel::BoundedFeatures` |
@@ -27,6 +28,7 @@ pub mod contract;
 pub mod engine;
 pub mod feature;
 pub mod gate;
+pub mod keys;
 pub mod profile;
 pub mod promotion;
 pub mod release;

@@ -15,7 +15,7 @@ use std::process::Command;
 const PICTURE: [&[&str]; 13] = [
     // Words that all share: what a person wrote, and what a release says.
     &["spec", "simulate"],
-    &["source"],
+    &["source", "keys"],
     &["contract"],
     &["consent"],
     &["feature"],

@@ -1,5 +1,7 @@
 //! The grammar of the command line, and what `--help` teaches.
 
+pub(super) mod optout;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -17,8 +19,9 @@ Exit statuses:
     3  bad spec                          15  bad data
    10  the year's budget is exhausted    70  internal error
    11  nothing above the k floor         71  not enough memory
-   16  an audit refuted a claim          73  the output cannot be written
-  130  interrupted                       75  busy, try again
+   13  opt-outs cannot be applied        73  the output cannot be written
+   16  an audit refuted a claim          75  busy, try again
+  130  interrupted
 `tactful errors` lists every code with its remedy.
 
 Start with `tactful demo`; then `tactful init FILE` on a file of yours.";
@@ -246,6 +249,16 @@ pub(super) enum Verb {
         /// How long to attack, about.
         #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         seconds: u64,
+    },
+    /// Look after the keys: what makes ids unrecognisable in what this program keeps, and signs the codes that it prints.
+    ///
+    /// Keys are never in a spec, a message, a log or a list of processes. Where there is no folder for them, they come from a
+    /// service's credentials ($CREDENTIALS_DIRECTORY, files tactful.register and so on), or from the environment:
+    /// TACTFUL_KEY_REGISTER, TACTFUL_KEY_CODES, TACTFUL_KEY_AUDIENCE, TACTFUL_KEY_VAULT, 64 hexadecimal digits each, which the program
+    /// takes out of its environment before it begins.
+    Keys {
+        #[command(subcommand)]
+        verb: optout::KeysVerb,
     },
     /// List every exit status with what it means and what to do.
     Errors,

@@ -167,7 +167,7 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
 }
 
 /// Exit statuses: what each means, whether a retry can help, what to do.
-const STATUSES: [(u8, &str, bool, &str); 14] = [
+const STATUSES: [(u8, &str, bool, &str); 15] = [
     (0, "done", false, "nothing"),
     (2, "bad usage", false, "see --help"),
     (3, "bad spec", false, "mend the keys that are named; `tactful check SPEC`"),
@@ -184,6 +184,12 @@ const STATUSES: [(u8, &str, bool, &str); 14] = [
         "fewer segments, a longer window, or a larger epsilon; the run's budget is spent",
     ),
     (12, "refused by policy", false, "take out what is refused; it cannot be switched off"),
+    (
+        13,
+        "opt-outs cannot be applied",
+        false,
+        "bring back the keys or the register that is named (`tactful keys status`, `tactful optout status`); nothing was spent",
+    ),
     (14, "ledger integrity", false, "do not spend; find out who changed the ledger, restore nothing older"),
     (15, "bad data", false, "mend the file or the column that is named"),
     (16, "an audit refuted a claim", false, "do not publish with this build; report what `tactful audit` printed"),

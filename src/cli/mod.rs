@@ -7,6 +7,7 @@ mod cluster;
 mod demo;
 mod hygiene;
 mod inspect;
+mod keys;
 mod ledger;
 mod progress;
 mod run;
@@ -132,6 +133,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Taxonomy { verb } => taxonomy::taxonomy(verb),
         Verb::Cluster(args) => cluster::cluster(args),
         Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
+        Verb::Keys { verb } => keys::keys(verb),
         Verb::Errors => Ok(inspect::errors()),
     }
 }

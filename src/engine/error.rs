@@ -9,6 +9,7 @@ use tactful_kernel::measurement::MeasurementError;
 use super::Stray;
 use crate::cluster::ClusterError;
 use crate::gate::GateError;
+use crate::keys::KeyError;
 use crate::release::{PublishError, ReadError};
 use crate::source::npy::NpyError;
 use crate::source::{ExitClass, RawError};
@@ -23,6 +24,9 @@ pub enum EngineError {
     /// A file of the raw side, or of promotions, cannot be used.
     #[error(transparent)]
     Raw(#[from] RawError),
+    /// Keys are missing, or not as they must be.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// An array cannot be used.
     #[error(transparent)]
     Array(#[from] NpyError),
@@ -163,6 +167,8 @@ pub enum Exit {
     BelowFloor = 11,
     /// A rule of the house refuses.
     Policy = 12,
+    /// Who opted out cannot be told: keys or register are missing, or another population's.
+    Consent = 13,
     /// The ledger was changed, cut or replaced.
     LedgerIntegrity = 14,
     /// A data file must change.
@@ -193,6 +199,7 @@ impl EngineError {
         match self {
             Self::Spec(error) => error.code(),
             Self::Raw(error) => error.code(),
+            Self::Keys(error) => error.code(),
             Self::Array(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Loss(_) => "spec.budget",
@@ -227,6 +234,7 @@ impl EngineError {
                 ExitClass::Machine => Exit::Memory,
                 ExitClass::Internal => Exit::Internal,
             },
+            Self::Keys(error) => keys_exit(error),
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
             Self::Gate(_) => Exit::BelowFloor,
@@ -266,6 +274,19 @@ fn damage(strays: &[(String, Stray)]) -> Option<&ReadError> {
     });
     let first = damages.next()??;
     damages.all(|damage| damage.is_some()).then_some(first)
+}
+
+fn keys_exit(error: &KeyError) -> Exit {
+    match error {
+        KeyError::Exists { .. } | KeyError::HandedOver { .. } | KeyError::Generations { .. } | KeyError::NoHome => {
+            Exit::Usage
+        }
+        KeyError::Inside { .. } => Exit::Policy,
+        KeyError::Busy { .. } => Exit::Busy,
+        KeyError::Io { what: "written", .. } => Exit::CannotWrite,
+        KeyError::Random => Exit::Internal,
+        _ => Exit::Consent,
+    }
 }
 
 fn ledger_exit(error: &LedgerError) -> Exit {

@@ -71,6 +71,10 @@ impl Said {
 pub fn tactful(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tactful"));
     command.env_remove("TACTFUL_LEDGER").env("HOME", home).env("XDG_DATA_HOME", home.join("xdg"));
+    command.env("XDG_CONFIG_HOME", home.join("config")).env_remove("CREDENTIALS_DIRECTORY");
+    for name in ["TACTFUL_KEYS", "TACTFUL_POPULATION", "TACTFUL_REGISTER", "TACTFUL_KEYS_FD"] {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null()).current_dir(home);
     command
 }
