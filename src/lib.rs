@@ -13,6 +13,7 @@
 //! | [`profile`] | sizes, categories, labels, identity from run to run | noised |
 //! | [`promotion`] | what fits a segment and what does not | noised |
 //! | [`release`] | door 1: the directory that leaves | public |
+//! | [`audience`] | door 2: one customer and the segment they belong to; not differentially private | raw |
 //! | [`engine`] | runs a spec through all of these | |
 //! | [`audit`] | attacks all of this, for everyone | |
 //! | [`simulate`] | a shop that does not exist | public |
@@ -20,6 +21,7 @@
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod audience;
 pub mod audit;
 pub mod cli;
 pub mod cluster;

@@ -12,9 +12,10 @@ use crate::profile::{self, Remembered, Z95};
 use crate::promotion::catalogue::Promotion;
 use crate::promotion::relevance::{self, Verdicts};
 use crate::release::model::{
-    CategoryValue, CentroidValue, FeatureInfo, GroupInfo, Interval, PrivacyReceipt, Quality, Release, SCHEMA_VERSION,
-    Segment, SpendLine, Suppressed, Unmatched,
+    Assignment, CategoryValue, CentroidValue, FeatureInfo, GroupInfo, Interval, PrivacyReceipt, Quality, Release,
+    SCHEMA_VERSION, Segment, SegmentPoint, SpendLine, Suppressed, Unmatched,
 };
+use crate::spec::sensitive::Policy;
 use crate::spec::{FeatureKind, Origin, Privacy, Scale, Spec};
 
 /// Groups named at the top and at the bottom of a card.
@@ -93,6 +94,7 @@ pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineErro
         segments,
         population_size: parts.drawn.counted.population.interval(0.0, f64::MAX),
         features,
+        assignment: Some(assignment(parts, &identified.ids, &lattice)?),
         groups: group_infos(parts),
         unmatched_promotions: parts.promotions.iter().filter_map(unmatched).collect(),
         quality: quality(parts),
@@ -222,6 +224,22 @@ fn group_infos(parts: &Parts) -> Vec<GroupInfo> {
             incidence: share.interval(0.0, 1.0),
         })
         .collect()
+}
+
+/// The points that sizes and categories were measured by, moved from the frame to the lattice. The frame clips no row, so that
+/// distances on the lattice are the frame's.
+fn assignment(parts: &Parts, ids: &[u32], lattice: &tactful_kernel::Lattice) -> Result<Assignment, EngineError> {
+    let gated = &parts.drawn.gated;
+    if !gated.frame.holds(lattice) {
+        return Err(EngineError::Internal("the frame of the segments clips rows"));
+    }
+    let moved = |point: &[i32]| point.iter().zip(gated.frame.centre()).map(|(p, c)| p + c).collect();
+    let point = |(point, id): (&[i32], &u32)| SegmentPoint { segment: format!("S{id}"), steps: moved(point) };
+    Ok(Assignment {
+        spec_sha256: parts.spec.fingerprint(),
+        policy: Policy::base().version().to_owned(),
+        points: gated.points.iter().zip(ids).map(point).collect(),
+    })
 }
 
 fn suppressed(parts: &Parts, ids: &[u32]) -> Vec<Suppressed> {

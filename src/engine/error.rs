@@ -7,6 +7,7 @@ use tactful_kernel::loss::LossError;
 use tactful_kernel::measurement::MeasurementError;
 
 use super::Stray;
+use crate::audience::LocalError;
 use crate::cluster::ClusterError;
 use crate::gate::GateError;
 use crate::keys::KeyError;
@@ -79,6 +80,9 @@ pub enum EngineError {
     /// A release could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// A customer cannot be assigned.
+    #[error(transparent)]
+    Local(#[from] LocalError),
     /// Releases that the ledger does not know.
     #[error("{}", told(.ledger, .strays))]
     UnknownReleases {
@@ -175,6 +179,8 @@ pub enum Exit {
     BadData = 15,
     /// An audit refuted a claim.
     Violation = 16,
+    /// These receipts put their customer into no segment.
+    NoSegment = 20,
     /// A defect of this program.
     Internal = 70,
     /// The memory that is allowed, or there, does not do.
@@ -185,6 +191,18 @@ pub enum Exit {
     Busy = 75,
     /// Stopped by a signal.
     Interrupted = 130,
+}
+
+impl From<ExitClass> for Exit {
+    fn from(class: ExitClass) -> Self {
+        match class {
+            ExitClass::BadSpec => Self::BadSpec,
+            ExitClass::BadData => Self::BadData,
+            ExitClass::Policy => Self::Policy,
+            ExitClass::Machine => Self::Memory,
+            ExitClass::Internal => Self::Internal,
+        }
+    }
 }
 
 impl EngineError {
@@ -210,6 +228,7 @@ impl EngineError {
             Self::Refused { .. } => "data.refused",
             Self::Publish(error) => error.code(),
             Self::Read(error) => error.code(),
+            Self::Local(error) => error.code(),
             Self::UnknownReleases { strays, .. } => damage(strays).map_or("ledger.unknown-release", ReadError::code),
             Self::Unrecorded { .. } => "ledger.unrecorded",
             Self::RequestBusy { .. } => "request.busy",
@@ -227,13 +246,8 @@ impl EngineError {
             Self::Spec(error) if error.is_policy() => Exit::Policy,
             Self::OtherSpec { .. } => Exit::Policy,
             Self::Spec(_) | Self::Loss(_) | Self::Measurement(MeasurementError::Range) => Exit::BadSpec,
-            Self::Raw(error) => match error.exit_class() {
-                ExitClass::BadSpec => Exit::BadSpec,
-                ExitClass::BadData => Exit::BadData,
-                ExitClass::Policy => Exit::Policy,
-                ExitClass::Machine => Exit::Memory,
-                ExitClass::Internal => Exit::Internal,
-            },
+            Self::Raw(error) => error.exit_class().into(),
+            Self::Local(error) => error.class().into(),
             Self::Keys(error) => keys_exit(error),
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,

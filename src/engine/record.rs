@@ -13,8 +13,7 @@ use tactful_kernel::ledger::{Confirmation, LedgerError, OnRecord, Reservation};
 
 use super::EngineError;
 use crate::profile::{Remembered, RememberedSegment};
-use crate::release::{Contents, FileName, ReadError, Release, read};
-use crate::spec::{self, Spec};
+use crate::release::{Contents, FileName, ReadError, Release, read, spec_of};
 
 /// Why a ledger does not know a release, or does not record it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -192,7 +191,7 @@ fn model(release: &Release, on_record: &OnRecord, last: Option<&Value>) -> Optio
     let segments = segments?;
     let given = segments.iter().map(|segment| segment.id).max().unwrap_or(0);
     let last_id = given.max(before.as_ref().map_or(0, |before| before.last_id));
-    let features = spec_in(release)
+    let features = spec_of(release)
         .filter(|spec| !on_record.overtaken && spec.fingerprint() == on_record.spec_sha256)
         .map(|spec| spec.feature_fingerprint());
     let remembered = match (features, before) {
@@ -207,21 +206,4 @@ fn model(release: &Release, on_record: &OnRecord, last: Option<&Value>) -> Optio
 fn remembered(segment: &crate::release::model::Segment) -> Option<RememberedSegment> {
     let id = segment.id.strip_prefix('S')?.parse().ok()?;
     Some(RememberedSegment { id, centroid: segment.lattice_centroid.clone(), size: segment.size.estimate })
-}
-
-/// The spec that a release repeats. JSON says `null` where TOML says nothing.
-fn spec_in(release: &Release) -> Option<Spec> {
-    fn without_nulls(value: &mut Value) {
-        match value {
-            Value::Object(fields) => {
-                fields.retain(|_, field| !field.is_null());
-                fields.values_mut().for_each(without_nulls);
-            }
-            Value::Array(items) => items.iter_mut().for_each(without_nulls),
-            _ => {}
-        }
-    }
-    let mut value = release.spec.clone();
-    without_nulls(&mut value);
-    spec::parse(&toml::to_string(&value).ok()?).ok()
 }

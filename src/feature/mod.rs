@@ -8,6 +8,7 @@ mod array;
 mod batch;
 mod check;
 mod ids;
+mod own;
 mod room;
 mod table;
 
@@ -27,6 +28,7 @@ use account::Account;
 use aggregate::Stop;
 pub use array::{ArrayBounds, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
+pub(crate) use own::{Own, own_row};
 use room::Room;
 use table::Table;
 
@@ -49,17 +51,21 @@ pub enum Stage {
 /// What [`Column::new`] and [`Lattice::new`] refuse; a checked spec gives none.
 pub fn lattice(spec: &Spec) -> Result<Lattice, LatticeError> {
     let column = |feature: &crate::spec::Feature| {
-        let step = match feature.kind {
-            FeatureKind::SpendShare(_) | FeatureKind::DiscountShare => 0.01,
-            _ => 1.0,
-        };
         let spread = match feature.scale {
             Scale::Linear => Spread::Linear,
-            Scale::Log => Spread::Log { step },
+            Scale::Log => Spread::Log { step: log_step(feature.kind) },
         };
         Column::new(feature.lower, feature.upper, spread, feature.weight)
     };
     Lattice::new(spec.features.iter().map(column).collect::<Result<_, _>>()?)
+}
+
+/// Where a logarithmic spread begins to bend.
+pub(crate) fn log_step(kind: FeatureKind) -> f64 {
+    match kind {
+        FeatureKind::SpendShare(_) | FeatureKind::DiscountShare => 0.01,
+        _ => 1.0,
+    }
 }
 
 /// Reads everything and gives one bounded row per customer: the whole raw side of a run.

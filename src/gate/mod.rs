@@ -1,4 +1,8 @@
-//! The k floor: which clusters may be shown, and where the others go. Noised side.
+//! The k floor: which clusters may be shown, and where the units of the others go. Noised side.
+//!
+//! Clusters that fail are taken away before anything else is measured: a unit belongs to the segment whose point is nearest to
+//! it, and only segments that are shown have a point. So a release that carries these points says who belongs where, and
+//! says nothing of a cluster below the floor (`docs/decisions/0025-a-release-carries-its-assignment.md`).
 
 use ndarray::{Array2, Axis};
 use tactful_kernel::measurement::{Aggregates, MeasurementError, sizes_above_floor};
@@ -35,17 +39,17 @@ pub struct FloorBudget {
     pub remainder_delta: Delta,
 }
 
-/// Clusters that cleared the floor, and where the units of the others went.
+/// The segments that may be shown.
 pub struct Gated {
     /// Frame of the points.
     pub frame: Ball,
-    /// Centres of all clusters, as points.
+    /// One point a segment, in order: a unit belongs to the nearest, the first among equals.
     pub points: Points,
-    /// Per cluster, the segment its units belong to.
-    pub segment_of: Vec<usize>,
+    /// Per cluster, the segment nearest to it: its own when it passed.
+    segment_of: Vec<usize>,
     /// Per segment, the cluster that carries it; `None` for the remainder of everybody.
     pub carrier: Vec<Option<usize>>,
-    /// Per segment, how many clusters below the floor were merged into it.
+    /// Per segment, how many clusters below the floor lay nearest to it.
     pub merged: Vec<u32>,
     /// Noisy size that a cluster had to reach: public.
     pub threshold: i64,
@@ -60,7 +64,7 @@ impl Gated {
         self.carrier.len()
     }
 
-    /// Centroids of the segments: of each, its clusters' centres, weighted by their noisy counts (segments
+    /// Centroids of the segments: of each, the centres of the clusters nearest to it, weighted by their noisy counts (segments
     /// × features), with standard deviations. Lattice steps from the middle of the bounds.
     #[must_use]
     pub fn centroids(&self, model: &DpKMeans) -> (Array2<f64>, Array2<f64>) {
@@ -81,10 +85,10 @@ impl Gated {
     }
 }
 
-/// Tests every cluster against the floor and merges what fails into its nearest survivor; when none
-/// survives, everybody together is tested as one remainder.
+/// Tests every cluster against the floor. The units of those that fail go to the nearest survivor, each to its own; a
+/// survivor keeps all units it was tested with. When none survives, everybody together is tested as one remainder.
 ///
-/// The merging looks at the test's outcome and released centres alone.
+/// What is kept follows from the test's outcome and noised centres alone.
 ///
 /// # Errors
 /// [`GateError`].
@@ -113,7 +117,15 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
     for (cluster, &segment) in segment_of.iter().enumerate() {
         merged[segment] += u32::from(carrier[segment] != Some(cluster));
     }
+    let points = kept(&points, &carrier)?;
     Ok(Gated { frame: frame.clone(), points, segment_of, carrier, merged, threshold, lines })
+}
+
+/// The points of the carriers; for the remainder of everybody, the frame's centre.
+fn kept(points: &Points, carrier: &[Option<usize>]) -> Result<Points, ClusterError> {
+    let all: Vec<&[i32]> = points.iter().collect();
+    let of = |cluster: &Option<usize>| cluster.map_or_else(|| vec![0; points.dim()], |cluster| all[cluster].to_vec());
+    Ok(Points::new(points.dim(), carrier.iter().flat_map(of).collect())?)
 }
 
 /// Per cluster, the position in `passed` of its nearest survivor (itself, if it passed).
@@ -139,5 +151,14 @@ mod tests {
     fn a_survivor_keeps_itself_and_takes_what_is_near() {
         let centres = array![[0.0, 0.0], [1.0, 0.0], [9.0, 0.0], [10.0, 0.0]];
         assert_eq!(nearest_survivor(&centres, &[0, 3]), vec![0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn a_cluster_below_the_floor_leaves_no_point() {
+        let points = Points::new(2, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let of =
+            |carrier: &[Option<usize>]| kept(&points, carrier).unwrap().iter().flatten().copied().collect::<Vec<_>>();
+        assert_eq!(of(&[Some(0), Some(2)]), [1, 2, 5, 6]);
+        assert_eq!(of(&[None]), [0, 0]);
     }
 }

@@ -4,7 +4,8 @@ mod attacks;
 mod segments;
 
 use super::model::{
-    GroupInfo, Interval, PrivacyReceipt, Quality, Release, SCHEMA_VERSION, SIMULATED, SpendLine, Suppressed, Unmatched,
+    Assignment, GroupInfo, Interval, PrivacyReceipt, Quality, Release, SCHEMA_VERSION, SIMULATED, SegmentPoint,
+    SpendLine, Suppressed, Unmatched,
 };
 
 pub(crate) use self::attacks::{HOSTILE, odd, release};
@@ -117,6 +118,11 @@ pub(crate) fn example() -> Release {
             reason: "Below the floor of 50, or too close to it to be sure; merged into the nearest segment.".into(),
         }],
         population_size: around(2471.0, 24.0),
+        assignment: Some(Assignment {
+            spec_sha256: "00".repeat(32),
+            policy: "2026-11-22".into(),
+            points: (1..=PLANS.len()).map(|number| point(number, features.len())).collect(),
+        }),
         features,
         groups: GROUPS
             .iter()
@@ -155,6 +161,11 @@ pub(crate) fn example() -> Release {
             "S8 is small: read its category lifts as hints, not findings.".into(),
         ],
     }
+}
+
+fn point(number: usize, features: usize) -> SegmentPoint {
+    let steps = (0..features).map(|feature| (number * 613 + feature * 977) as i32 % 4001 - 2000).collect();
+    SegmentPoint { segment: format!("S{number}"), steps }
 }
 
 fn around(estimate: f64, half: f64) -> Interval {

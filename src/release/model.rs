@@ -1,4 +1,4 @@
-//! What a release says, in types: the schema of `release.json`, version 1.
+//! What a release says, in types: the schema of `release.json`, version 2.
 //!
 //! Every number in it is public: written in the spec, noised by a measurement that a ledger line
 //! paid for, or computed from those two. Numbers are finite and are written with twelve significant
@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the schema; a reader refuses a larger one.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The [`Release::origin`] of made-up data: every output says so.
 pub const SIMULATED: &str = "simulated";
@@ -43,6 +43,9 @@ pub struct Release {
     pub population_size: Interval,
     /// Features, in lattice order.
     pub features: Vec<FeatureInfo>,
+    /// Which segment a unit belongs to, as the run itself measured it. Not in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<Assignment>,
     /// Category groups of the profiles, in order.
     pub groups: Vec<GroupInfo>,
     /// Promotions that could not be matched at all, with the reason.
@@ -91,7 +94,7 @@ pub struct Segment {
     pub share: Interval,
     /// One entry a feature, in the feature's own unit.
     pub centroid: Vec<CentroidValue>,
-    /// The centroid in lattice steps, for local assignment and for matching the next run.
+    /// The centroid in lattice steps, for matching the next run. [`Assignment`] has the point that units are held against.
     pub lattice_centroid: Vec<f64>,
     /// All groups with noisy incidence and lift, by the spec's order.
     pub categories: Vec<CategoryValue>,
@@ -105,8 +108,34 @@ pub struct Segment {
     pub promotions_unfit: Vec<PromotionFit>,
     /// What changed since the previous release of this population.
     pub drift: Drift,
-    /// How many clusters below the floor were merged into this one.
+    /// How many clusters below the floor lay nearest to this one.
     pub merged: u32,
+}
+
+/// The rule by which a unit belongs to a segment: the one that sizes and categories were measured by.
+///
+/// A unit is its row of lattice steps, made from its own lines as the spec says: each feature clamped to its bounds, spread, and
+/// rounded to a whole number from −h to h, h being 2048 times the feature's weight. It belongs to the point at the least
+/// squared distance, in whole numbers; among equals to the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// SHA-256, in hex, of the spec that was run; the one in [`Release::spec`] is it when it reads back to the same.
+    pub spec_sha256: String,
+    /// Version of the policy of sensitive names that was in force.
+    pub policy: String,
+    /// One point a segment. The order decides ties.
+    pub points: Vec<SegmentPoint>,
+}
+
+/// Where a segment lies, for [`Assignment`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentPoint {
+    /// The segment's id.
+    pub segment: String,
+    /// One whole number a feature, in lattice steps from the middle of the public bounds. Noised.
+    pub steps: Vec<i32>,
 }
 
 /// One coordinate of a centroid.
@@ -168,13 +197,13 @@ pub enum Drift {
     },
 }
 
-/// A cluster that is not shown.
+/// Clusters that are not shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Suppressed {
     /// How many clusters this line is about.
     pub clusters: u32,
-    /// Id of the segment they were merged into.
+    /// Id of the segment nearest to them. Their units went each to the segment nearest to it.
     pub merged_into: String,
     /// Why, in one sentence without a count of units.
     pub reason: String,

@@ -105,11 +105,10 @@ impl Shape {
         Ok(Self { path, format: file.format, name, columns, largest, size })
     }
 
-    /// The shape of a frame in memory.
-    #[cfg(test)]
-    pub(crate) fn of(frame: &polars::prelude::DataFrame) -> Self {
+    /// The shape of a frame in memory, which messages call by `name`.
+    pub(crate) fn of(frame: &polars::prelude::DataFrame, name: &str) -> Self {
         let columns = frame.schema().iter().map(|(name, dtype)| (name.to_string(), dtype.clone())).collect();
-        let (path, name) = (PathBuf::new(), "a frame".to_owned());
+        let (path, name) = (PathBuf::new(), name.to_owned());
         Self { path, format: Format::Parquet, name, columns, largest: HashMap::new(), size: 0 }
     }
 

@@ -66,7 +66,8 @@ impl Placer {
         let name = normal(category);
         let hit = self.patterns.iter().find(|(pattern, _)| matches(pattern, &name));
         let place = hit.map_or(Place::Unlisted, |&(_, place)| place);
-        let sensitive = || self.policy.as_ref().is_some_and(|policy| !policy.judge(category).is_empty());
+        // The normal form, so that a place is one for all ways of writing a name: "WİNE" is no way around "wine".
+        let sensitive = || self.policy.as_ref().is_some_and(|policy| !policy.judge(&name).is_empty());
         match place {
             Place::Sensitive => place,
             _ if sensitive() => Place::Sensitive,
@@ -170,6 +171,8 @@ mod tests {
             assert_eq!(placer.place(name), Place::Sensitive, "{name}");
         }
         assert_eq!(placer.place("CIDER"), Place::Group(0));
+        let writings = ["W\u{130}NE", "wi\u{307}ne", "Wine"].map(|name| placer.place(name));
+        assert_eq!(writings, [Place::Sensitive; 3], "however it is written");
         taxonomy.countries = vec!["GB".into()];
         assert_eq!(Placer::new(&taxonomy).place("CIDER"), Place::Sensitive);
     }

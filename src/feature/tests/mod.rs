@@ -30,7 +30,7 @@ pub(super) fn accounts_in(
     spec: &Spec,
     rows: DataFrame,
 ) -> Result<(usize, BTreeMap<String, Account>), Stop> {
-    let mapping = Mapping::find(&Shape::of(&rows), spec).unwrap();
+    let mapping = Mapping::find(&Shape::of(&rows, "a frame"), spec).unwrap();
     let classes = if spec.taxonomy.is_some() { Classes::Category } else { Classes::None };
     let rows = mapping.select(rows.lazy(), spec, aggregate::needs(spec));
     let mut all = BTreeMap::new();

@@ -1,0 +1,73 @@
+//! The row of one customer whose lines the caller brings: what local assignment needs.
+//!
+//! Door 2. The same contract, the same sums, the same lattice as in [`super::bounded`], over lines in memory; nothing of
+//! it goes into a measurement, and nothing is kept.
+
+use std::path::Path;
+
+use polars::prelude::{Column, DataFrame, Engine, IntoLazy, UniqueKeepStrategy, col};
+
+use super::{Account, Lines, Room, aggregate, classes, group_count, lattice, room};
+use crate::consent::OptOutFile;
+use crate::contract::Mapping;
+use crate::source::memory::Memory;
+use crate::source::{RawError, Shape, guard};
+use crate::spec::Spec;
+
+/// What the lines of one customer come to.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Own {
+    /// Lattice steps, one a feature.
+    Row(Vec<i16>),
+    /// No line is a purchase in the window.
+    NoPurchase,
+    /// The customer is on the spec's list of those who opted out.
+    OptedOut,
+    /// The lines are of more than one customer.
+    Several,
+}
+
+/// Puts the lines of one customer on the lattice. `lines` are columns of text under the names that `spec` maps; `base` is where
+/// the products file and the opt-outs of `spec` are looked for, if it names any.
+///
+/// # Errors
+/// As [`super::bounded`], for what concerns columns, products and opt-outs. No error holds a cell.
+pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<String>>)]) -> Result<Own, RawError> {
+    let internal = |_| RawError::Internal { stage: "reading receipts" };
+    let columns = lines.iter().map(|(name, cells)| Column::new(name.as_str().into(), cells.as_slice()));
+    let frame = DataFrame::new_infer_height(columns.collect()).map_err(internal)?;
+    let shape = Shape::of(&frame, "receipts");
+    let mapping = Mapping::find(&shape, spec)?;
+    let classes = classes(spec, &mapping, base)?;
+    let opt_outs = spec.sources.opt_outs.as_ref().map(|file| OptOutFile::inspect(file, base)).transpose()?;
+    let count = |rows| guard::collect(rows, Engine::InMemory).map(|frame| frame.height()).map_err(|_| shape.failure());
+    let mut rows = mapping.select(frame.lazy(), spec, aggregate::needs(spec));
+    let units = count(rows.clone().select([col("unit")]).unique_generic(None, UniqueKeepStrategy::Any))?;
+    if units == 0 {
+        return Ok(Own::NoPurchase);
+    }
+    if units > 1 {
+        return Ok(Own::Several);
+    }
+    if let Some(file) = opt_outs {
+        let mut left = None;
+        let _ = file.open()?.map_sealed(|list| left = Some(list.remove_from(rows.clone(), &mapping.unit)));
+        rows = left.ok_or(RawError::Internal { stage: "reading opt-outs" })?;
+        if count(rows.clone().select([col("unit")]))? == 0 {
+            return Ok(Own::OptedOut);
+        }
+    }
+    let lattice = lattice(spec)?;
+    let memory = Memory::of_machine();
+    let room = Room::new(&memory, room::row_bytes(&lattice, group_count(spec)));
+    let mut row = None;
+    let mut take = |account: &Account, _| {
+        if account.purchases > 0 {
+            let values = account.values(spec);
+            row = Some(lattice.columns().iter().zip(values).map(|(column, value)| column.quantise(value)).collect());
+        }
+    };
+    let lines = Lines { rows, shape, mapping, classes, memory };
+    lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))?;
+    Ok(row.map_or(Own::NoPurchase, Own::Row))
+}
