@@ -69,6 +69,7 @@ pub(crate) fn spec() -> Spec {
             },
             products: None,
             opt_outs: None,
+            consent: None,
         },
         contract: Contract {
             negative_amount: NegativeAmount::Net,
@@ -105,6 +106,7 @@ pub(crate) fn spec() -> Spec {
             delta_per_year: Delta::new(1e-5).unwrap(),
         },
         promotions: None,
+        destinations: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+mod audience;
 mod audit;
 mod cluster;
 mod demo;
@@ -134,6 +135,8 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Cluster(args) => cluster::cluster(args),
         Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
         Verb::Keys { verb } => keys::keys(verb),
+        Verb::Audience(args) => audience::audience(&args),
+        Verb::Pseudonyms(args) => audience::pseudonyms(&args),
         Verb::Errors => Ok(inspect::errors()),
     }
 }

@@ -1,4 +1,4 @@
-//! Who opted out, and that nothing of theirs is aggregated.
+//! Who opted out, and who consented, and that nothing of anybody else's is aggregated.
 //!
 //! Raw side. The rows of a unit that opted out are taken away before anything is added up: it is as if
 //! they had never shopped. They break no rule and raise no flag.
@@ -7,6 +7,8 @@
 //! outer blanks, without a trailing `.0`, without leading zeros. So "17850.0", 17850 and "00017850" are one
 //! id here, as they are one privacy unit in the transactions; so an entry takes away one unit, and none is
 //! missed for the sake of its type.
+
+mod snapshot;
 
 use std::path::Path;
 
@@ -17,6 +19,7 @@ use crate::contract::catalogue::{ID_REMEDY, IDS};
 use crate::contract::parse::{KeyKind, key, loose};
 use crate::source::{RawError, Shape};
 use crate::spec::OptOuts;
+pub(crate) use snapshot::Snapshot;
 
 /// The opt-outs file, seen structurally.
 pub(crate) struct OptOutFile {

@@ -7,7 +7,7 @@ use tactful_kernel::loss::LossError;
 use tactful_kernel::measurement::MeasurementError;
 
 use super::Stray;
-use crate::audience::LocalError;
+use crate::audience::{AssignerError, AudienceError, LocalError, StoreError};
 use crate::cluster::ClusterError;
 use crate::gate::GateError;
 use crate::keys::KeyError;
@@ -28,6 +28,12 @@ pub enum EngineError {
     /// Keys are missing, or not as they must be.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// Nothing was handed over.
+    #[error(transparent)]
+    Audience(#[from] AudienceError),
+    /// A release places nobody.
+    #[error(transparent)]
+    Assigner(#[from] AssignerError),
     /// An array cannot be used.
     #[error(transparent)]
     Array(#[from] NpyError),
@@ -199,6 +205,7 @@ impl From<ExitClass> for Exit {
             ExitClass::BadSpec => Self::BadSpec,
             ExitClass::BadData => Self::BadData,
             ExitClass::Policy => Self::Policy,
+            ExitClass::Consent => Self::Consent,
             ExitClass::Machine => Self::Memory,
             ExitClass::Internal => Self::Internal,
         }
@@ -218,6 +225,8 @@ impl EngineError {
             Self::Spec(error) => error.code(),
             Self::Raw(error) => error.code(),
             Self::Keys(error) => error.code(),
+            Self::Audience(error) => error.code(),
+            Self::Assigner(error) => error.code(),
             Self::Array(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Loss(_) => "spec.budget",
@@ -249,6 +258,8 @@ impl EngineError {
             Self::Raw(error) => error.exit_class().into(),
             Self::Local(error) => error.class().into(),
             Self::Keys(error) => keys_exit(error),
+            Self::Audience(error) => audience_exit(error),
+            Self::Assigner(_) => Exit::BadData,
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
             Self::Gate(_) => Exit::BelowFloor,
@@ -300,6 +311,22 @@ fn keys_exit(error: &KeyError) -> Exit {
         KeyError::Io { what: "written", .. } => Exit::CannotWrite,
         KeyError::Random => Exit::Internal,
         _ => Exit::Consent,
+    }
+}
+
+fn audience_exit(error: &AudienceError) -> Exit {
+    match error {
+        AudienceError::NothingAbove { .. } | AudienceError::NothingHeld { .. } => Exit::BelowFloor,
+        AudienceError::Store(error) => match error {
+            StoreError::Foreign { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Tampered { .. }
+            | StoreError::Lost { .. } => Exit::LedgerIntegrity,
+            StoreError::Busy { .. } => Exit::Busy,
+            StoreError::Exposed { .. } => Exit::Policy,
+            StoreError::Io { .. } => Exit::CannotWrite,
+        },
+        _ => Exit::Policy,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use chrono::Utc;
+
 use super::{classes, lattice};
 use crate::consent::OptOutFile;
 use crate::contract::catalogue::Catalogue;
@@ -27,7 +29,7 @@ pub struct CheckReport {
 /// A file that was found sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckedFile {
-    /// What the spec uses it for: "transactions", "products", "opt-outs".
+    /// What the spec uses it for: "transactions", "products", "opt-outs", "consent".
     pub role: &'static str,
     /// Its path, printable.
     pub path: String,
@@ -58,6 +60,9 @@ pub fn check(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
     }
     if let Some(opt_outs) = &spec.sources.opt_outs {
         files.push(CheckedFile { role: "opt-outs", path: OptOutFile::inspect(opt_outs, base)?.name().to_owned() });
+    }
+    if let Some(snapshot) = super::snapshot(spec, base, &super::run_purposes(spec), Utc::now())? {
+        files.push(CheckedFile { role: "consent", path: snapshot.name().to_owned() });
     }
     let mut report = CheckReport { files, groups: Vec::new(), unknown_products: 0, barred_products: 0 };
     if let (Classes::Product(map), Some(taxonomy)) = (classes(spec, &mapping, base)?, &spec.taxonomy) {

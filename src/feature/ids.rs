@@ -1,5 +1,6 @@
 //! Ids as they stand in a column, and tables that number them.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -20,6 +21,14 @@ pub(super) enum Id<'a> {
 }
 
 impl Id<'_> {
+    /// The id as canonical text: the same for a number and for the text that writes it.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Text(text) => Cow::Borrowed(text),
+        }
+    }
+
     pub(super) fn hash(self, state: &DefaultHashBuilder) -> u64 {
         match self {
             Self::Number(number) => state.hash_one(number),
@@ -93,16 +102,19 @@ impl Register {
         }
     }
 
-    /// The number of an id that is a number.
-    pub(super) fn number(&self, slot: usize) -> Option<i64> {
-        self.numbers.get(slot).copied()
+    /// An id by its number.
+    pub(super) fn id(&self, slot: usize) -> Id<'_> {
+        match self.numbers.get(slot) {
+            Some(&number) => Id::Number(number),
+            // What went in was text.
+            None => Id::Text(std::str::from_utf8(self.texts.get(slot as u32)).unwrap_or_default()),
+        }
     }
 
     /// An id as text.
     #[cfg(test)]
     pub(super) fn text(&self, slot: usize) -> String {
-        let text = || String::from_utf8(self.texts.get(slot as u32).to_vec()).unwrap();
-        self.number(slot).map_or_else(text, |number| number.to_string())
+        self.id(slot).text().into_owned()
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -9,16 +9,18 @@ mod batch;
 mod check;
 mod ids;
 mod own;
+mod people;
 mod room;
 mod table;
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use polars::prelude::LazyFrame;
 use tactful_kernel::lattice::{Column, LatticeError, Spread};
 use tactful_kernel::{BoundedFeatures, Lattice, Raw};
 
-use crate::consent::OptOutFile;
+use crate::consent::{OptOutFile, Snapshot};
 use crate::contract::catalogue::Catalogue;
 use crate::contract::{Classes, Mapping, RULES};
 use crate::source::memory::Memory;
@@ -28,7 +30,9 @@ use account::Account;
 use aggregate::Stop;
 pub use array::{ArrayBounds, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
+use ids::Id;
 pub(crate) use own::{Own, own_row};
+pub(crate) use people::each_person;
 use room::Room;
 use table::Table;
 
@@ -95,7 +99,7 @@ pub fn bounded_within(
     let lattice = lattice(spec)?;
     let groups = group_count(spec);
     fits(spec, base, memory)?;
-    let lines = lines(spec, base, memory, progress)?;
+    let lines = lines(spec, base, memory, &run_purposes(spec), Utc::now(), progress)?;
     let room = Room::new(memory, room::row_bytes(&lattice, groups));
     BoundedFeatures::build(lattice, groups, RULES.len(), lines, |lines, rows| {
         lines.tables(spec, &room, |tables, later| {
@@ -156,8 +160,17 @@ impl Lines {
     }
 }
 
-fn lines(spec: &Spec, base: &Path, memory: &Memory, progress: &dyn Fn(Stage)) -> Result<Raw<Lines>, RawError> {
+/// The lines of those who did not opt out and who consented to every one of `purposes`.
+fn lines(
+    spec: &Spec,
+    base: &Path,
+    memory: &Memory,
+    purposes: &[&str],
+    now: DateTime<Utc>,
+    progress: &dyn Fn(Stage),
+) -> Result<Raw<Lines>, RawError> {
     progress(Stage::Inspecting);
+    let consent = snapshot(spec, base, purposes, now)?;
     let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
     let mapping = Mapping::find(&shape, spec)?;
     let opt_outs = spec.sources.opt_outs.as_ref().map(|file| OptOutFile::inspect(file, base)).transpose()?;
@@ -168,12 +181,22 @@ fn lines(spec: &Spec, base: &Path, memory: &Memory, progress: &dyn Fn(Stage)) ->
         None => shape.private()?.map_sealed(|rows| (rows, None)),
         Some(file) => shape.private()?.zip_sealed(file.open()?).map_sealed(|(rows, list)| (rows, Some(list))),
     };
+    let rows = match consent {
+        None => rows.map_sealed(|(rows, opted_out)| (rows, opted_out, None)),
+        Some(snapshot) => {
+            rows.zip_sealed(snapshot.open()?).map_sealed(|((rows, opted_out), list)| (rows, opted_out, Some(list)))
+        }
+    };
     let memory = *memory;
-    Ok(rows.map_sealed(|(rows, opted_out)| {
+    Ok(rows.map_sealed(|(rows, opted_out, consenting)| {
         let rows = mapping.select(rows, spec, aggregate::needs(spec));
         let rows = match opted_out {
             None => rows,
             Some(list) => list.remove_from(rows, &mapping.unit),
+        };
+        let rows = match consenting {
+            None => rows,
+            Some(list) => list.keep_in(rows, &mapping.unit),
         };
         Lines { rows, shape, mapping, classes, memory }
     }))
@@ -213,17 +236,46 @@ fn open_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
     let memory = Memory::of_machine();
     let room = Room::new(&memory, room::row_bytes(&lattice, groups));
     let mut rows = Vec::new();
-    let _ = lines(spec, base, &memory, &|_| ())?.try_map_sealed(|lines| {
-        let mut take = |account: &Account, unit: Option<i64>| {
+    let _ = lines(spec, base, &memory, &run_purposes(spec), Utc::now(), &|_| ())?.try_map_sealed(|lines| {
+        let mut take = |account: &Account, unit: Id<'_>| {
             if account.purchases > 0 {
                 let values = account.values(spec);
                 let steps = lattice.columns().iter().zip(values).map(|(c, v)| f64::from(c.quantise(v))).collect();
+                let unit = if let Id::Number(number) = unit { Some(number) } else { None };
                 rows.push(ExactRow { unit, steps, bought: (0..groups).map(|group| account.bought(group)).collect() });
             }
         };
         lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))
     })?;
     Ok(rows)
+}
+
+/// What a run needs consent for.
+fn run_purposes(spec: &Spec) -> Vec<&str> {
+    spec.sources.consent.iter().filter_map(|consent| consent.run_purpose.as_deref()).collect()
+}
+
+/// The consent snapshot that counts now for these purposes; none when there is no purpose.
+fn snapshot(spec: &Spec, base: &Path, purposes: &[&str], now: DateTime<Utc>) -> Result<Option<Snapshot>, RawError> {
+    match (&spec.sources.consent, purposes) {
+        (_, []) => Ok(None),
+        (Some(consent), purposes) => Snapshot::inspect(consent, base, purposes, now).map(Some),
+        (None, _) => Err(RawError::Internal { stage: "looking for consent" }),
+    }
+}
+
+/// When the consents were taken that count now for these purposes.
+///
+/// # Errors
+/// [`RawError::Consent`], and structural codes of the consent file.
+pub(crate) fn consent_taken(
+    spec: &Spec,
+    base: &Path,
+    purposes: &[&str],
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, RawError> {
+    let snapshot = snapshot(spec, base, purposes, now)?;
+    snapshot.map(|snapshot| snapshot.taken).ok_or(RawError::Internal { stage: "looking for consent" })
 }
 
 /// Where a line's category comes from; loads the catalogue when it is from there.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, Engine, IntoLazy, UniqueKeepStrategy, col};
 
-use super::{Account, Lines, Room, aggregate, classes, group_count, lattice, room};
+use super::{Account, Id, Lines, Room, aggregate, classes, group_count, lattice, room};
 use crate::consent::OptOutFile;
 use crate::contract::Mapping;
 use crate::source::memory::Memory;
@@ -61,7 +61,7 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
     let memory = Memory::of_machine();
     let room = Room::new(&memory, room::row_bytes(&lattice, group_count(spec)));
     let mut row = None;
-    let mut take = |account: &Account, _| {
+    let mut take = |account: &Account, _: Id<'_>| {
         if account.purchases > 0 {
             let values = account.values(spec);
             row = Some(lattice.columns().iter().zip(values).map(|(column, value)| column.quantise(value)).collect());

@@ -169,8 +169,8 @@ impl Table {
         self.heads.len() * self.sums.bytes() + self.units.bytes() + self.visits.bytes()
     }
 
-    /// Hands over the accounts one by one, with the numbers of customers who are numbered.
-    pub(super) fn read(self, mut take: impl FnMut(&Account, Option<i64>)) {
+    /// Hands over the accounts one by one, with their customers' ids.
+    pub(super) fn read(self, mut take: impl FnMut(&Account, Id<'_>)) {
         let Self { sums, units, heads, cents, visits } = self;
         drop(visits);
         let words = sums.groups.div_ceil(MASK_BITS);
@@ -189,7 +189,7 @@ impl Table {
             for (word, bits) in account.bought.iter_mut().enumerate() {
                 *bits = (head.bought >> (word * MASK_BITS)) as u64;
             }
-            take(&account, units.number(slot));
+            take(&account, units.id(slot));
         }
     }
 }

@@ -8,21 +8,18 @@
 //! Files are readable by their owner alone (0600, in a directory 0700). The numbers in them are safe
 //! to show, but to whom a business shows its segments is for a person to decide, not for a default.
 
+mod folder;
 pub(crate) mod lock;
 mod place;
 mod single;
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::Write as _;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use tactful_kernel::ledger::Reservation;
 
-use self::lock::Lock;
+pub use self::folder::Folder;
 use self::place::Place;
 pub use self::single::SingleFile;
 use super::json::{WriteError, canonical, to_json};
@@ -206,47 +203,21 @@ fn hidden_name(place: &Place) -> String {
 /// A release on its way. Dropped without [`Staging::publish`], it leaves nothing behind.
 #[derive(Debug)]
 pub struct Staging {
-    place: Place,
-    hidden: String,
-    dir: OwnedFd,
+    folder: Folder,
     written: Vec<FileName>,
-    published: bool,
-    // Last: let go only when everything else is done.
-    _lock: Lock,
 }
 
 impl Staging {
-    /// Takes the target's lock, removes what killed runs left, and makes the hidden directory.
+    /// [`Folder::begin`].
     ///
     /// # Errors
-    /// [`PublishError`]: the target exists, its folder does not or may not be written to, the disk is
-    /// full or read-only, or another run works on the same target.
+    /// As there.
     pub fn begin(target: &Path) -> Result<Self, PublishError> {
-        let place = Place::find(target)?;
-        place.sweep();
-        place.check()?;
-        let lock = place.lock()?;
-        #[cfg(feature = "planted-bugs")]
-        tactful_kernel::plant::failpoint("publish.locked");
-        // Another run may have published between the check and the lock.
-        place.check()?;
-        if lock.is_held() {
-            place.remove_stale();
-        }
-        let hidden = hidden_name(&place);
-        rustix::fs::mkdirat(&place.parent, &hidden, Mode::RWXU).map_err(|errno| place.error(errno))?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(&place.parent, &hidden, flags, Mode::empty()) {
-            Ok(dir) => {
-                #[cfg(feature = "planted-bugs")]
-                tactful_kernel::plant::failpoint("publish.begun");
-                Ok(Self { place, hidden, dir, written: Vec::new(), published: false, _lock: lock })
-            }
-            Err(errno) => {
-                let _ = rustix::fs::unlinkat(&place.parent, &hidden, AtFlags::REMOVEDIR);
-                Err(place.error(errno))
-            }
-        }
+        Ok(Self { folder: Folder::begin(target)?, written: Vec::new() })
+    }
+
+    fn incomplete(&self, file: FileName) -> PublishError {
+        PublishError::Incomplete { target: self.folder.shown().to_owned(), file }
     }
 
     /// Writes one file and forces it to disk.
@@ -255,19 +226,9 @@ impl Staging {
     /// [`PublishError`]; a name is written once.
     pub fn write(&mut self, name: FileName, bytes: &[u8]) -> Result<(), PublishError> {
         if self.written.contains(&name) {
-            return Err(PublishError::Incomplete { target: self.place.shown.clone(), file: name });
+            return Err(self.incomplete(name));
         }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let fd = rustix::fs::openat(&self.dir, name.as_str(), flags, mode).map_err(|errno| self.place.error(errno))?;
-        #[cfg(feature = "planted-bugs")]
-        tactful_kernel::plant::failpoint(&format!("publish.{name}.opened"));
-        let mut file = File::from(fd);
-        file.write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .map_err(|error| PublishError::from_io(&self.place.shown, &error))?;
-        #[cfg(feature = "planted-bugs")]
-        tactful_kernel::plant::failpoint(&format!("publish.{name}.written"));
+        self.folder.write(name.as_str(), bytes)?;
         self.written.push(name);
         Ok(())
     }
@@ -278,7 +239,7 @@ impl Staging {
     /// [`PublishError`]; [`PublishError::Simulated`] for one without a ledger.
     pub fn fill(&mut self, release: &Release) -> Result<Manifest, PublishError> {
         if release.privacy.ledger == Reservation::SIMULATED {
-            return Err(PublishError::Simulated { target: self.place.shown.clone() });
+            return Err(PublishError::Simulated { target: self.folder.shown().to_owned() });
         }
         let release = canonical(release)?;
         let mut manifest = Manifest::new(&release);
@@ -300,26 +261,11 @@ impl Staging {
     /// # Errors
     /// [`PublishError::Incomplete`] when a file is missing, [`PublishError::Exists`] when somebody was
     /// faster, [`PublishError::NotDurable`] when only the last confirmation failed.
-    pub fn publish(mut self) -> Result<(), PublishError> {
+    pub fn publish(self) -> Result<(), PublishError> {
         if let Some(file) = FileName::ALL.into_iter().find(|name| !self.written.contains(name)) {
-            return Err(PublishError::Incomplete { target: self.place.shown.clone(), file });
+            return Err(self.incomplete(file));
         }
-        rustix::fs::fsync(&self.dir).map_err(|errno| self.place.error(errno))?;
-        #[cfg(feature = "planted-bugs")]
-        tactful_kernel::plant::failpoint("publish.renaming");
-        self.place.rename(&self.hidden)?;
-        #[cfg(feature = "planted-bugs")]
-        tactful_kernel::plant::failpoint("publish.renamed");
-        self.published = true;
-        rustix::fs::fsync(&self.place.parent).map_err(|_| PublishError::NotDurable { target: self.place.shown.clone() })
-    }
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        if !self.published {
-            self.place.remove(&self.hidden);
-        }
+        self.folder.publish()
     }
 }
 

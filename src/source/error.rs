@@ -13,10 +13,87 @@ pub enum ExitClass {
     BadData,
     /// A rule of the house refuses.
     Policy,
+    /// Consent is missing, stale or for another purpose.
+    Consent,
     /// The machine is too small, or too little of it allowed.
     Machine,
     /// A defect of this program.
     Internal,
+}
+
+/// Why a consent snapshot does not count. It holds names of files and what a spec asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConsentError {
+    /// No consent file, or nothing in it.
+    #[error("{file}: there is no consent here, so nobody is taken to have given it; export the consents again")]
+    NoFile {
+        /// The consent file.
+        file: String,
+    },
+    /// Nothing says when it was taken.
+    #[error(
+        "{file}: nothing says when these consents were taken; write {file}.snapshot.toml beside it with `taken`, \
+         `purposes` and `sha256`"
+    )]
+    NoSnapshot {
+        /// The consent file.
+        file: String,
+    },
+    /// What says when it was taken cannot be used.
+    #[error("{file}: the snapshot file beside it cannot be used: {rule}")]
+    Snapshot {
+        /// The consent file.
+        file: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// Taken too long ago.
+    #[error(
+        "{file}: the consents were taken more than {days} days ago, which sources.consent.max_age_days does not allow; \
+         export them again"
+    )]
+    Stale {
+        /// The consent file.
+        file: String,
+        /// The most that is allowed.
+        days: u32,
+    },
+    /// Taken later than now.
+    #[error("{file}: the consents are said to be taken in the future; set the clocks right and export them again")]
+    Future {
+        /// The consent file.
+        file: String,
+    },
+    /// The purpose is not among those that people were asked about.
+    #[error("{file}: nobody was asked about the purpose `{purpose}`; ask, or name a purpose that the snapshot lists")]
+    Purpose {
+        /// The consent file.
+        file: String,
+        /// The purpose that is needed.
+        purpose: String,
+    },
+    /// Not the bytes that were taken.
+    #[error("{file}: this is not the file that the snapshot beside it names (SHA-256); export both again")]
+    Altered {
+        /// The consent file.
+        file: String,
+    },
+}
+
+impl ConsentError {
+    /// A stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoFile { .. } => "consent.missing",
+            Self::NoSnapshot { .. } => "consent.no-snapshot",
+            Self::Snapshot { .. } => "consent.snapshot",
+            Self::Stale { .. } => "consent.stale",
+            Self::Future { .. } => "consent.future",
+            Self::Purpose { .. } => "consent.purpose",
+            Self::Altered { .. } => "consent.altered",
+        }
+    }
 }
 
 /// An error of the raw side, safe to print, log and send.
@@ -157,6 +234,9 @@ pub enum RawError {
         /// What the column should hold.
         wanted: &'static str,
     },
+    /// Consent is missing, too old, or for something else.
+    #[error(transparent)]
+    Consent(#[from] ConsentError),
     /// The memory that is allowed does not do.
     #[error("{file}: {allower} {allowed} of memory, and reading it needs {needed}; {remedy} (nothing was spent)")]
     Memory {
@@ -207,6 +287,7 @@ impl RawError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotSimulated => "policy.not-simulated",
+            Self::Consent(error) => error.code(),
             Self::MissingFile { .. } => "data.missing-file",
             Self::IsDirectory { .. } => "data.is-directory",
             Self::Permission { .. } => "data.permission",
@@ -234,6 +315,7 @@ impl RawError {
         match self {
             Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => ExitClass::BadSpec,
             Self::NotSimulated => ExitClass::Policy,
+            Self::Consent(_) => ExitClass::Consent,
             Self::Memory { .. } => ExitClass::Machine,
             Self::Internal { .. } => ExitClass::Internal,
             _ => ExitClass::BadData,

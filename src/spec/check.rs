@@ -3,7 +3,7 @@
 
 mod feature;
 mod source;
-pub(super) use source::told_by_name;
+pub(super) use source::{file, told_by_name};
 mod taxonomy;
 
 use chrono::NaiveDate;
@@ -45,6 +45,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let segments = raw.segments.and_then(|segments| self::segments(&segments, report));
     let privacy = raw.privacy.and_then(|privacy| self::privacy(&privacy, report));
     let promotions = raw.promotions.and_then(|promotions| source::promotions(promotions, &context, report));
+    let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), context.consent, report);
     version?;
     Some(Spec {
         population: population?,
@@ -60,6 +61,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
         segments: segments?,
         privacy: privacy?,
         promotions,
+        destinations,
     })
 }
 
@@ -79,7 +81,7 @@ fn text(name: &str, path: &str, report: &mut Report<'_>) -> Option<String> {
     report.must(printable(name), path, || Rule::Text).then(|| name.trim().to_owned())
 }
 
-fn printable(name: &str) -> bool {
+pub(super) fn printable(name: &str) -> bool {
     let length = name.trim().chars().count();
     (1..=120).contains(&length) && !name.chars().any(char::is_control)
 }

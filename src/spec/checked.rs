@@ -38,6 +38,8 @@ pub struct Spec {
     pub privacy: Privacy,
     /// The promotions to match, if any.
     pub promotions: Option<Promotions>,
+    /// To whom an audience may be handed; usually nobody.
+    pub destinations: Vec<super::people::Destination>,
 }
 
 /// Where rows come from. Third-party, social and public-record data have no name here.
@@ -68,6 +70,8 @@ pub struct Sources {
     pub products: Option<Products>,
     /// One row a unit that opted out.
     pub opt_outs: Option<OptOuts>,
+    /// Who consented to what.
+    pub consent: Option<super::people::Consent>,
 }
 
 /// A file and how to read it.

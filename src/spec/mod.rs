@@ -12,6 +12,7 @@ mod check;
 pub mod checked;
 mod init;
 mod pattern;
+mod people;
 mod policy;
 mod raw;
 mod report;
@@ -34,6 +35,9 @@ pub use checked::*;
 pub use init::scaffold;
 pub(crate) use pattern::normal;
 pub use pattern::{Place, Placer};
+pub use people::{
+    Consent, Destination, MOST_LINKABILITY_BITS, Profile, RawConsent, RawDestination, Role, Span, is_purpose,
+};
 pub use rule::{Problem, Rule, SpecError};
 pub use schema::json_schema;
 

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checked::{AbsurdAmount, Duplicates, NegativeAmount, Origin, Scale};
+use super::people::{RawConsent, RawDestination};
 
 /// A segmentation of the customers of one population: which files, which features, how private.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +60,9 @@ pub struct RawSpec {
     /// Promotions to match to segments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promotions: Option<RawPromotions>,
+    /// To whom an audience may be handed. Nobody, when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destinations: Option<Vec<RawDestination>>,
 }
 
 /// A span of days, at least 28 long.
@@ -88,6 +92,9 @@ pub struct RawSources {
     /// One row a customer who opted out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opt_outs: Option<RawOptOuts>,
+    /// Who consented to what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<RawConsent>,
 }
 
 /// How a file is laid out.

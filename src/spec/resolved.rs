@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::checked::{
     Amount, Feature, FeatureKind, File, Format, PromotionTarget, Promotions, Sources, Spec, Taxonomy, Transactions,
 };
+use super::people::{RawConsent, RawDestination};
 use super::raw::{
     RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawOptOuts,
     RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText,
@@ -23,10 +24,15 @@ impl Spec {
         toml::to_string(&RawSpec::from(self)).unwrap_or_default()
     }
 
-    /// SHA-256 of [`Self::to_toml`], in hex: equal for specs that mean the same run.
+    /// SHA-256, in hex, of [`Self::to_toml`] without destinations: equal for specs that mean the same run. To whom an
+    /// audience is handed later changes nothing in a release.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        hex(&Sha256::digest(self.to_toml()))
+        hex(&Sha256::digest(toml::to_string(&self.of_a_run()).unwrap_or_default()))
+    }
+
+    fn of_a_run(&self) -> RawSpec {
+        RawSpec { destinations: None, ..RawSpec::from(self) }
     }
 
     /// SHA-256, in hex, of what makes centroids comparable from run to run: features with their
@@ -54,9 +60,10 @@ impl Spec {
     }
 }
 
+/// As a release repeats it: without destinations, which are nobody else's business.
 impl Serialize for Spec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RawSpec::from(self).serialize(serializer)
+        self.of_a_run().serialize(serializer)
     }
 }
 
@@ -101,6 +108,8 @@ impl From<&Spec> for RawSpec {
                 }),
             }),
             promotions: spec.promotions.as_ref().map(promotions),
+            destinations: (!spec.destinations.is_empty())
+                .then(|| spec.destinations.iter().map(RawDestination::from).collect()),
         }
     }
 }
@@ -109,12 +118,12 @@ fn day(day: NaiveDate) -> String {
     day.format("%Y-%m-%d").to_string()
 }
 
-fn path(file: &File) -> String {
+pub(super) fn path(file: &File) -> String {
     // It came from a text, so it is one.
     file.path.to_string_lossy().into_owned()
 }
 
-fn format(file: &File) -> (Option<RawFormat>, Option<String>) {
+pub(super) fn format(file: &File) -> (Option<RawFormat>, Option<String>) {
     match file.format {
         Format::Parquet => (Some(RawFormat::Parquet), None),
         Format::Csv { separator } => (Some(RawFormat::Csv), Some(separator.to_string())),
@@ -137,7 +146,8 @@ fn sources(sources: &Sources) -> RawSources {
         let (format, separator) = format(&opt_outs.file);
         RawOptOuts { file: Some(path(&opt_outs.file)), format, separator, unit: Some(opt_outs.unit.clone()) }
     });
-    RawSources { transactions: Some(transactions(&sources.transactions)), products, opt_outs }
+    let consent = sources.consent.as_ref().map(RawConsent::from);
+    RawSources { transactions: Some(transactions(&sources.transactions)), products, opt_outs, consent }
 }
 
 fn transactions(transactions: &Transactions) -> RawTransactions {

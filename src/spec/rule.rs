@@ -164,7 +164,31 @@ rules! {
     /// A product target without a catalogue.
     PromotionProducts = "spec.promotions-need-products", "a promotion of products needs a products file", "add [sources.products], or name a `category` or `group` column";
 
+    // Consent and destinations.
+    /// Not a number of days.
+    Days { count: i64 } = "spec.days", "{count} days are not between 1 and 366", "write a number of days; 7 is usual for consent, 30 for a hand-over";
+    /// Not a purpose.
+    Purpose = "spec.purpose", "a purpose is 1 to 64 lower-case letters, digits, dashes and underscores, and starts with a letter or digit", "write the word that people consented to, such as \"segmentation\"";
+    /// Destinations without consent.
+    DestinationConsent = "spec.destination-consent", "an audience is made of those who consented, and no source says who did", "add [sources.consent], or leave [[destinations]] out";
+    /// Not a destination's name.
+    DestinationName = "spec.destination-name", "a destination's name is 3 to 40 lower-case letters, digits and dashes", "choose a name such as \"newsletter\" and keep it: ids are made for it";
+    /// Two destinations of one name.
+    DestinationTwice { name: String } = "spec.destination-twice", "there are two destinations `{name}`", "give one of them another name";
+    /// No contract.
+    Contract = "spec.contract", "a contract is named with 1 to 120 printable characters", "write the contract's number, or for an own channel that of the record of processing";
+    /// A minimum too low.
+    Minimum { minimum: i64 } = "spec.minimum", "a minimum of {minimum} is not between 20 and a hundred million", "write 20 or more; the spec's floor holds besides";
+    /// Not a span of the calendar.
+    EpochSpan = "spec.epoch", "an epoch is \"month\", \"quarter\", or whole weeks from \"1w\" to \"52w\"", "write epoch = \"4w\" or \"month\"";
+    /// A cap that caps nothing.
+    LinkabilityBits { bits: i64 } = "spec.linkability-bits", "{bits} bits are not between 1 and 12", "leave the key out for 12: with more, what an epoch's ids reveal tells many people apart";
+    /// Not segments.
+    DestinationSegments = "spec.destination-segments", "segments are named once each by their ids, such as S1", "write segments = [\"S1\", \"S4\"], or leave the key out for all";
+
     // Policy.
+    /// A role that is not to be had.
+    PolicyRole { role: String } = "policy.role", "there is no role `{role}` for a destination", "a destination is the shop's own_channel or a processor under contract: customers are nobody's merchandise";
     /// Data of others.
     PolicyOrigin { origin: String } = "policy.origin", "data of origin `{origin}` is not accepted", "use the shop's own purchases (first_party) or simulated ones: people did not give that data for this";
     /// A column about the person.

@@ -11,6 +11,7 @@ use super::amount::Amount;
 use super::clock;
 use super::error::Rule;
 use super::event::{Claim, Confirm, Event, Genesis, Raise};
+use super::handed::Audience;
 use crate::loss::Loss;
 
 /// `prev` of the genesis.
@@ -97,6 +98,8 @@ pub(super) struct State {
     /// By the name of a request: the one reservation for it that has its release.
     pub answers: BTreeMap<String, u64>,
     pub last_model: Option<Value>,
+    /// Hand-overs, in their order.
+    pub audiences: Vec<Audience>,
     /// Of event 1, 2, 3, ...
     hashes: Vec<String>,
 }
@@ -135,6 +138,7 @@ impl State {
             releases: 0,
             answers: BTreeMap::new(),
             last_model: None,
+            audiences: Vec::new(),
             hashes: vec![row.hash],
         })
     }
@@ -208,6 +212,7 @@ impl State {
                 let said = !raise.reason.trim().is_empty() && two_people(&raise.approvers);
                 if said && is_raise(self.cap, raise.cap) { Ok(()) } else { Err(Rule::Raise) }
             }
+            Event::Audience(audience) => audience.admit(),
         }
     }
 
@@ -244,6 +249,7 @@ impl State {
                 self.cap = cap;
                 self.claim = claim;
             }
+            Event::Audience(audience) => self.handed(audience),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! What the ledger records: four kinds of event, each with a strict JSON body.
+//! What the ledger records: five kinds of event, each with a strict JSON body.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::Rule;
+use super::handed::Audience;
 use crate::loss::{Delta, Epsilon, Loss};
 
 /// The (ε, δ) that a cap was made from, recorded so that a reader sees what was promised.
@@ -74,6 +75,7 @@ pub(super) enum Event {
     Reserve(Reserve),
     Confirm(Confirm),
     Raise(Raise),
+    Audience(Audience),
 }
 
 impl Event {
@@ -83,6 +85,7 @@ impl Event {
             Self::Reserve(_) => "reserve",
             Self::Confirm(_) => "confirm",
             Self::Raise(_) => "raise",
+            Self::Audience(_) => "audience",
         }
     }
 
@@ -94,6 +97,7 @@ impl Event {
             Self::Reserve(event) => serde_json::to_string(event),
             Self::Confirm(event) => serde_json::to_string(event),
             Self::Raise(event) => serde_json::to_string(event),
+            Self::Audience(event) => serde_json::to_string(event),
         };
         body.ok().filter(|body| Self::parse(self.kind(), body).is_ok())
     }
@@ -104,6 +108,7 @@ impl Event {
             "reserve" => serde_json::from_str(body).map(Self::Reserve),
             "confirm" => serde_json::from_str(body).map(Self::Confirm),
             "raise" => serde_json::from_str(body).map(Self::Raise),
+            "audience" => serde_json::from_str(body).map(Self::Audience),
             _ => return Err(Rule::Body),
         };
         event.map_err(|_| Rule::Body)
@@ -114,7 +119,8 @@ impl Event {
             Self::Genesis(Genesis { time, .. })
             | Self::Reserve(Reserve { time, .. })
             | Self::Confirm(Confirm { time, .. })
-            | Self::Raise(Raise { time, .. }) => *time,
+            | Self::Raise(Raise { time, .. })
+            | Self::Audience(Audience { time, .. }) => *time,
         }
     }
 }

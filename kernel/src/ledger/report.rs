@@ -138,6 +138,8 @@ pub struct Verification {
     pub spent_in_life: Amount,
     /// The releases, in the order of their reservations.
     pub releases: Vec<Confirmed>,
+    /// Hand-overs of audiences on record.
+    pub audiences: u64,
 }
 
 impl Verification {
@@ -149,6 +151,7 @@ impl Verification {
             reservations: state.reservations.len() as u64,
             spent_in_life: state.lifetime,
             releases: Confirmed::all(state).collect(),
+            audiences: state.audiences.len() as u64,
         }
     }
 }

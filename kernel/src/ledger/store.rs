@@ -16,8 +16,10 @@ use super::event::Event;
 
 /// `TfLg` in the header of the file.
 const APPLICATION_ID: i64 = 0x5466_4c67;
-/// The format that this version reads and writes.
+/// The format of a ledger without hand-overs, and the only one that earlier programs know.
 const FORMAT: i64 = 1;
+/// The format of a ledger with hand-overs: the same table, and one more kind of event.
+const FORMAT_WITH_AUDIENCES: i64 = 2;
 
 /// `AUTOINCREMENT` keeps the highest number ever given, so that a tail cut off by deleting rows shows.
 const TABLE: &str = "CREATE TABLE event(
@@ -118,6 +120,10 @@ impl Store {
         check_pages(&tx, &self.path)?;
         let mut state = first(&tx, &self.path)?;
         catch_up(&tx, &self.path, &mut state)?;
+        let format = pragma(&tx, "user_version").map_err(|error| LedgerError::sql(&self.path, &error))?;
+        if (format == FORMAT_WITH_AUDIENCES) == state.audiences.is_empty() {
+            return Err(LedgerError::integrity(&self.path, 0, Rule::Schema));
+        }
         Ok(state)
     }
 
@@ -151,6 +157,9 @@ impl Store {
             rule: "must be readable again: nothing nested deeper than 100 levels, nothing out of range",
         })?;
         insert(&tx, &row).map_err(sql)?;
+        if matches!(event, Event::Audience(_)) {
+            tx.pragma_update(None, "user_version", FORMAT_WITH_AUDIENCES).map_err(sql)?;
+        }
         // The same check as at every opening, before anything is durable.
         let event = state.check(&row).map_err(|rule| LedgerError::integrity(path, row.seq, rule))?;
         failpoint(event.kind(), "inserted");
@@ -241,8 +250,8 @@ fn check_identity(conn: &Connection, path: &Path) -> Result<(), LedgerError> {
         return Err(LedgerError::ForeignFile { path: path.to_owned() });
     }
     let found = pragma(conn, "user_version").map_err(sql)?;
-    if found != FORMAT {
-        return Err(LedgerError::Format { path: path.to_owned(), found, known: FORMAT });
+    if ![FORMAT, FORMAT_WITH_AUDIENCES].contains(&found) {
+        return Err(LedgerError::Format { path: path.to_owned(), found, known: FORMAT_WITH_AUDIENCES });
     }
     // A write-ahead log would leave commits outside the file.
     let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(sql)?;

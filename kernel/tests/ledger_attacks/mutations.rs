@@ -310,6 +310,7 @@ const SQL: [&str; 24] = [
     "DELETE FROM sqlite_sequence",
     "INSERT INTO sqlite_sequence VALUES ('event', 3)",
     "PRAGMA user_version = 2",
+    "PRAGMA user_version = 3",
     "PRAGMA application_id = 0",
     "PRAGMA journal_mode = WAL",
     "VACUUM",

@@ -198,14 +198,14 @@ fn without_the_flag_a_rename_still_replaces_nothing() {
         let mut staging = Staging::begin(&target).unwrap();
         staging.fill(&fixture::release()).unwrap();
         make(&target);
-        assert_eq!(staging.place.rename_plainly(&staging.hidden).unwrap_err().code(), "output.exists");
+        assert_eq!(staging.folder.place.rename_plainly(&staging.folder.hidden).unwrap_err().code(), "output.exists");
         drop(staging);
         assert_eq!(names(folder.path()), ["out"]);
     }
     let (_folder, target) = folder();
     let mut staging = Staging::begin(&target).unwrap();
     staging.fill(&fixture::release()).unwrap();
-    staging.place.rename_plainly(&staging.hidden).unwrap();
+    staging.folder.place.rename_plainly(&staging.folder.hidden).unwrap();
     read::load(&target).unwrap();
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Context {
     pub(super) discounts: bool,
     /// Whether a basket column is named.
     pub(super) basket: bool,
+    /// Whether there is a consent file.
+    pub(super) consent: bool,
 }
 
 impl Context {
@@ -39,6 +41,7 @@ impl Context {
             products: sources.is_some_and(|sources| sources.products.is_some()),
             discounts: transactions.is_some_and(|t| t.discounts.as_ref().is_some_and(|columns| !columns.is_empty())),
             basket: transactions.is_some_and(|t| t.basket.is_some()),
+            consent: sources.is_some_and(|sources| sources.consent.is_some()),
         }
     }
 }
@@ -60,7 +63,8 @@ pub(super) fn sources(raw: RawSources, context: &Context, report: &mut Report<'_
     let transactions = transactions(raw_transactions, report);
     let products = raw.products.and_then(|raw| products(raw, report));
     let opt_outs = raw.opt_outs.and_then(|raw| opt_outs(raw, report));
-    Some(Sources { transactions: transactions?, products, opt_outs })
+    let consent = raw.consent.and_then(|raw| super::super::people::consent(raw, report));
+    Some(Sources { transactions: transactions?, products, opt_outs, consent })
 }
 
 fn transactions(raw: RawTransactions, report: &mut Report<'_>) -> Option<Transactions> {
@@ -197,7 +201,7 @@ impl Columns {
     }
 }
 
-fn file(
+pub(in super::super) fn file(
     path: Option<String>,
     format: Option<RawFormat>,
     separator: Option<&str>,

@@ -63,7 +63,7 @@ fn the_journal_of_a_foreign_database_is_left_alone() {
 #[test]
 fn a_ledger_of_a_later_format_is_refused() {
     let shop = lively();
-    Connection::open(shop.path()).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    Connection::open(shop.path()).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
     let before = fs::read(shop.path()).unwrap();
     assert_eq!(shop.try_open(&opening(loss(1, 0))).err().unwrap().code(), "ledger.format");
     assert_eq!(fs::read(shop.path()).unwrap(), before);

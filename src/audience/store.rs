@@ -1,0 +1,298 @@
+//! What the program keeps about people it handed over: enough to tell a destination whom to delete, and no more.
+//!
+//! One `SQLite` file a population, mode 0600, beside the ledger. A person stands in it as a keyed hash of the id and, for each
+//! destination and epoch, the pseudonym that went there, encrypted and bound to its row. No
+//! segment, no purchase, no id, no reason. Rows go when what was handed over has expired. Both keys come from the ring's
+//! `vault`; each row remembers the generation it was written under.
+//!
+//! It is written **before** a hand-over appears, so it may name ids that never left, and never lacks one that did.
+
+mod cipher;
+mod file;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+pub use cipher::Vault;
+
+/// Why the store cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another program's file, or another population's.
+    #[error("{path}: this is no store of hand-overs of `{population}`; move it away, or bring the right one back")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// Whose is wanted.
+        population: String,
+    },
+    /// Written by a later version.
+    #[error("{path}: this store was written by a later version of tactful; use that one")]
+    Newer {
+        /// The file.
+        path: String,
+    },
+    /// A row does not open.
+    #[error(
+        "{path}: a row of the store of hand-overs was changed, or its key is gone; restore store and keys of one time"
+    )]
+    Tampered {
+        /// The file.
+        path: String,
+    },
+    /// The ledger knows a hand-over that the store does not.
+    #[error(
+        "{path}: the ledger has a hand-over to `{destination}` on record that has not expired, and the store does not know it: \
+         whom to delete there cannot be told; restore the newest store, or wait until {until}"
+    )]
+    Lost {
+        /// The file.
+        path: String,
+        /// The destination.
+        destination: String,
+        /// The day from which nothing is missing.
+        until: String,
+    },
+    /// Somebody else is at it.
+    #[error("{path}: another program is using the store of hand-overs; try again")]
+    Busy {
+        /// The file.
+        path: String,
+    },
+    /// Others may read it.
+    #[error("{path}: others than its owner may read or write the store of hand-overs; set its mode to 0600")]
+    Exposed {
+        /// The file.
+        path: String,
+    },
+    /// The file system or the database refused.
+    #[error("{path}: the store of hand-overs cannot be used; check the rights of the folder and the room on the disk")]
+    Io {
+        /// The file.
+        path: String,
+    },
+}
+
+impl StoreError {
+    /// Stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Foreign { .. } => "audience.foreign-store",
+            Self::Newer { .. } => "audience.newer-store",
+            Self::Tampered { .. } => "audience.store-tampered",
+            Self::Lost { .. } => "audience.store-lost",
+            Self::Busy { .. } => "audience.busy",
+            Self::Exposed { .. } => "audience.store-exposed",
+            Self::Io { .. } => "audience.store",
+        }
+    }
+}
+
+/// A hand-over as the store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handing<'a> {
+    /// SHA-256 of its manifest, hex.
+    pub manifest_sha256: &'a str,
+    /// To whom.
+    pub destination: &'a str,
+    /// The epoch of its ids.
+    pub epoch: &'a str,
+    /// Hundredths of a bit that it can reveal.
+    pub bits: u32,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When the epoch ends.
+    pub epoch_ends: DateTime<Utc>,
+    /// When it must have been deleted.
+    pub expires: DateTime<Utc>,
+}
+
+/// An open store.
+pub struct Store {
+    conn: Connection,
+    path: PathBuf,
+    vault: Vault,
+}
+
+impl Store {
+    /// Where the store of a ledger lies: beside it, with another ending.
+    #[must_use]
+    pub fn beside(ledger: &Path) -> PathBuf {
+        ledger.with_extension("audience")
+    }
+
+    /// Opens a population's store, and makes it when there is none. What has expired by `now` is removed.
+    ///
+    /// # Errors
+    /// [`StoreError`], but for [`StoreError::Lost`].
+    pub fn open(path: &Path, population: &str, vault: Vault, now: DateTime<Utc>) -> Result<Self, StoreError> {
+        let conn = file::open(path, population)?;
+        let store = Self { conn, path: path.to_owned(), vault };
+        store.purge(now)?;
+        Ok(store)
+    }
+
+    fn error(&self, error: &rusqlite::Error) -> StoreError {
+        file::error(&self.path, error)
+    }
+
+    fn purge(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let now = now.timestamp();
+        let purged = self.conn.execute("DELETE FROM person WHERE expires <= ?1", [now]).and_then(|_| {
+            // A hand-over counts for its epoch's bits until the epoch ends.
+            self.conn.execute("DELETE FROM hand_over WHERE expires <= ?1 AND epoch_ends <= ?1", [now])
+        });
+        purged.map(drop).map_err(|error| self.error(&error))
+    }
+
+    /// Whether it knows a hand-over by its manifest's SHA-256.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Io`].
+    pub fn knows(&self, manifest_sha256: &str) -> Result<bool, StoreError> {
+        let text = "SELECT EXISTS (SELECT 1 FROM hand_over WHERE manifest = ?1)";
+        self.conn.query_row(text, [manifest_sha256], |row| row.get(0)).map_err(|error| self.error(&error))
+    }
+
+    /// Hundredths of a bit that a destination's ids of an epoch can have revealed so far.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Io`].
+    pub fn bits(&self, destination: &str, epoch: &str) -> Result<u32, StoreError> {
+        let text = "SELECT COALESCE(SUM(bits), 0) FROM hand_over WHERE destination = ?1 AND epoch = ?2";
+        self.conn.query_row(text, [destination, epoch], |row| row.get(0)).map_err(|error| self.error(&error))
+    }
+
+    /// The epoch in which an audience last went to a destination.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Io`].
+    pub fn last_epoch(&self, destination: &str) -> Result<Option<String>, StoreError> {
+        use rusqlite::OptionalExtension;
+        let text = "SELECT epoch FROM hand_over WHERE destination = ?1 AND bits > 0 ORDER BY number DESC LIMIT 1";
+        self.conn.query_row(text, [destination], |row| row.get(0)).optional().map_err(|error| self.error(&error))
+    }
+
+    /// Every pseudonym that a destination may still hold, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Tampered`], [`StoreError::Busy`], [`StoreError::Io`].
+    pub fn held(&self, destination: &str) -> Result<BTreeSet<String>, StoreError> {
+        let sql = |error: rusqlite::Error| self.error(&error);
+        let text = "SELECT epoch, unit, generation, pseudonym FROM person WHERE destination = ?1";
+        let mut query = self.conn.prepare(text).map_err(sql)?;
+        let mut rows = query.query([destination]).map_err(sql)?;
+        let mut held = BTreeSet::new();
+        while let Some(row) = rows.next().map_err(sql)? {
+            let (epoch, unit): (String, Option<Vec<u8>>) = (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
+            let (generation, sealed): (u32, Vec<u8>) = (row.get(2).map_err(sql)?, row.get(3).map_err(sql)?);
+            let opened = self.vault.open(generation, &sealed, destination, &epoch, unit.as_deref());
+            held.insert(opened.ok_or_else(|| StoreError::Tampered { path: file::shown(&self.path) })?);
+        }
+        Ok(held)
+    }
+
+    /// Takes note of a hand-over and of everybody in it, each by canonical id and pseudonym, in one transaction that is on
+    /// disk when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record<'a>(
+        &mut self,
+        handing: &Handing<'_>,
+        people: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), StoreError> {
+        let (path, vault) = (self.path.clone(), &self.vault);
+        let sql = |error: rusqlite::Error| file::error(&path, &error);
+        let Handing { destination, epoch, .. } = *handing;
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        tx.execute(
+            "INSERT OR IGNORE INTO hand_over(manifest, destination, epoch, bits, created, epoch_ends, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                handing.manifest_sha256,
+                destination,
+                epoch,
+                handing.bits,
+                handing.created.timestamp(),
+                handing.epoch_ends.timestamp(),
+                handing.expires.timestamp(),
+            ],
+        )
+        .map_err(sql)?;
+        {
+            let mut insert = tx
+                .prepare(
+                    "INSERT INTO person(destination, epoch, unit, generation, pseudonym, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                     ON CONFLICT(destination, epoch, unit) DO UPDATE SET generation = excluded.generation, \
+                     pseudonym = excluded.pseudonym, expires = max(expires, excluded.expires)",
+                )
+                .map_err(sql)?;
+            let keeper = vault.newest();
+            for (id, pseudonym) in people {
+                let unit = keeper.unit(id);
+                let sealed = keeper.seal(pseudonym, destination, epoch, Some(&unit));
+                let expires = handing.expires.timestamp();
+                insert
+                    .execute(params![destination, epoch, &unit[..], keeper.generation(), sealed, expires])
+                    .map_err(sql)?;
+            }
+        }
+        tx.commit().map_err(sql)
+    }
+
+    /// Forgets who some people are. What a destination still has to delete of theirs stays on the list of removals, as a
+    /// pseudonym that belongs to nobody any more. Says whether anything was known of each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn forget(&mut self, ids: &[String]) -> Result<Vec<bool>, StoreError> {
+        let (path, vault) = (self.path.clone(), &self.vault);
+        let sql = |error: rusqlite::Error| file::error(&path, &error);
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        let mut known = Vec::new();
+        for id in ids {
+            let mut found = false;
+            for unit in vault.units(id) {
+                let rows: Vec<(i64, String, String, u32, Vec<u8>)> = {
+                    let mut query = tx
+                        .prepare_cached(
+                            "SELECT rowid, destination, epoch, generation, pseudonym FROM person WHERE unit = ?1",
+                        )
+                        .map_err(sql)?;
+                    let read =
+                        |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+                    query.query_map([&unit[..]], read).and_then(Iterator::collect).map_err(sql)?
+                };
+                for (row, destination, epoch, generation, sealed) in rows {
+                    let pseudonym = vault
+                        .open(generation, &sealed, &destination, &epoch, Some(&unit))
+                        .ok_or_else(|| StoreError::Tampered { path: file::shown(&path) })?;
+                    let keeper = vault.newest();
+                    let sealed = keeper.seal(&pseudonym, &destination, &epoch, None);
+                    tx.execute(
+                        "UPDATE person SET unit = NULL, generation = ?2, pseudonym = ?3 WHERE rowid = ?1",
+                        params![row, keeper.generation(), sealed],
+                    )
+                    .map_err(sql)?;
+                    found = true;
+                }
+            }
+            known.push(found);
+        }
+        tx.commit().map_err(sql)?;
+        Ok(known)
+    }
+
+    /// The file, for messages.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        file::shown(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests;
