@@ -87,7 +87,9 @@ mod tests {
         for id in ["", "1", "=cmd()", "ü", &"9".repeat(500)] {
             let text = ids.of_person("mail", "e", id);
             assert_eq!(text.len(), 27);
-            assert!(text.starts_with('t') && text.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b)));
+            assert!(
+                text.starts_with('t') && text.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b))
+            );
         }
     }
 }

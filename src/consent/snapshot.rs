@@ -246,6 +246,3 @@ fn answer(column: Expr, dtype: &DataType) -> Expr {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

@@ -50,7 +50,7 @@ pub(super) fn room(spec: &Spec, tables: u64) -> Room {
 /// The accounts of the files of a spec by customer.
 pub(super) fn accounts_of_files(spec: &Spec, base: &Path) -> Result<BTreeMap<String, Account>, RawError> {
     let mut all = BTreeMap::new();
-    let _ = super::lines(spec, base, &Memory::of_machine(), &|_| {})?
+    let _ = super::lines(spec, base, &Memory::of_machine(), &[], super::Utc::now(), &|_| {})?
         .try_map_sealed(|lines| lines.tables(spec, &room(spec, u64::MAX), |tables, _| by_customer(tables, &mut all)))?;
     Ok(all)
 }

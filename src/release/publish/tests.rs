@@ -5,7 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::super::{fixture, read};
+use super::lock::Lock;
 use super::*;
 
 fn folder() -> (tempfile::TempDir, PathBuf) {

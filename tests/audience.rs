@@ -1,0 +1,399 @@
+//! Door 2, with the real binary: an audience goes to whom the spec names, holds whom it may hold, and nobody else learns.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use common::{CANARY, Case, Said};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// A corner shop with a release, keys, consents and two destinations.
+struct Door {
+    case: Case,
+}
+
+const DESTINATIONS: &str = r#"
+[[destinations]]
+name = "newsletter"
+role = "processor"
+contract = "C-2026-7"
+purpose = "mail"
+profile = "csv"
+expires_after_days = 30
+epoch = "quarter"
+
+[[destinations]]
+name = "till"
+role = "own_channel"
+contract = "record 12"
+purpose = "mail"
+profile = "jsonl"
+expires_after_days = 7
+epoch = "4w"
+"#;
+
+const CONSENT: &str = r#"
+[sources.consent]
+file = "consent.csv"
+unit = "customer"
+granted = "granted"
+max_age_days = 3
+run_purpose = "segmentation"
+
+[contract]"#;
+
+fn id(customer: usize) -> String {
+    format!("{CANARY}c{customer}")
+}
+
+impl Door {
+    fn new() -> Self {
+        let door = Self { case: Case::corner_shop(400) };
+        door.case.edit("\n[contract]", CONSENT);
+        let spec = std::fs::read_to_string(door.case.spec_path()).unwrap() + DESTINATIONS;
+        door.case.spec(&spec);
+        door.consent(&(0..400).collect());
+        door.keys("init").ok();
+        door.case.run().ok();
+        door
+    }
+
+    fn keys(&self, verb: &str) -> Said {
+        let folder = self.case.path().join("keys");
+        let keys = folder.to_str().unwrap();
+        self.case.call(&["keys", verb, "--population", "corner-shop", "--keys", keys])
+    }
+
+    /// These customers and no others consented, a moment ago.
+    fn consent(&self, customers: &BTreeSet<usize>) {
+        let rows = (0..400).fold("customer,granted\n".to_owned(), |mut text, customer| {
+            let _ = writeln!(text, "{},{}", id(customer), if customers.contains(&customer) { "yes" } else { "no" });
+            text
+        });
+        self.case.write("consent.csv", &rows);
+        self.snapshot(chrono::Utc::now() - chrono::TimeDelta::hours(1), "[\"mail\", \"segmentation\"]");
+    }
+
+    fn snapshot(&self, taken: chrono::DateTime<chrono::Utc>, purposes: &str) {
+        let bytes = std::fs::read(self.case.file("consent.csv")).unwrap();
+        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let text = format!("taken = \"{}\"\npurposes = {purposes}\nsha256 = \"{hash}\"\n", taken.to_rfc3339());
+        self.case.write("consent.csv.snapshot.toml", &text);
+    }
+
+    fn opt_out(&self, customers: &[usize]) {
+        let rows = customers.iter().fold("customer\n".to_owned(), |text, customer| text + &id(*customer) + "\n");
+        self.case.write("opt_outs.csv", &rows);
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.case.path().join(name)
+    }
+
+    fn command(&self, destination: &str, args: &[&str]) -> std::process::Command {
+        let mut command = self.case.command("audience", &["--destination", destination, "--format", "json"]);
+        command.arg("--release").arg(self.case.out()).arg("--keys").arg(self.case.path().join("keys")).args(args);
+        command
+    }
+
+    fn hand(&self, destination: &str, name: &str) -> Said {
+        let mut command = self.command(destination, &["--out"]);
+        Said::of(&command.arg(self.out(name)).output().unwrap())
+    }
+
+    fn say(&self, destination: &str, args: &[&str]) -> Said {
+        Said::of(&self.command(destination, args).output().unwrap())
+    }
+
+    /// Ids with their segments, as the newsletter gets them.
+    fn people(&self, name: &str) -> BTreeMap<String, String> {
+        let text = std::fs::read_to_string(self.out(name).join("audience.csv")).unwrap();
+        let rows = text.lines().skip(1).map(|line| line.split_once(',').unwrap());
+        rows.map(|(id, segment)| (id.to_owned(), segment.to_owned())).collect()
+    }
+
+    fn removals(&self, name: &str) -> BTreeSet<String> {
+        let text = std::fs::read_to_string(self.out(name).join("removals.csv")).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    fn manifest(&self, name: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(self.out(name).join("manifest.json")).unwrap()).unwrap()
+    }
+}
+
+#[track_caller]
+fn refused(said: &Said, status: i32, code: &str) {
+    assert_eq!(said.status, Some(status), "{said:#?}");
+    assert!(said.stderr.trim_end().ends_with(&format!("[{code}]")), "{said:#?}");
+    assert!(!said.stderr.contains(CANARY) && !said.stdout.contains(CANARY), "{said:#?}");
+}
+
+#[test]
+fn an_audience_holds_who_consented_and_did_not_opt_out_under_ids_of_its_own() {
+    let door = Door::new();
+    door.consent(&(0..300).collect());
+    door.opt_out(&[0, 1, 2]);
+    let said = door.hand("newsletter", "a").ok();
+    let people = door.people("a");
+    assert_eq!(people.len(), 297);
+    assert_eq!(people.values().collect::<BTreeSet<_>>().len(), 2);
+    let text = std::fs::read_to_string(door.out("a").join("audience.csv")).unwrap();
+    let ids: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert!(ids.is_sorted(), "the order of rows tells nothing");
+    assert_eq!(door.removals("a"), BTreeSet::new());
+    for file in ["audience.csv", "removals.csv", "manifest.json"] {
+        let path = door.out("a").join(file);
+        assert!(!std::fs::read_to_string(&path).unwrap().contains(CANARY), "{file}");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
+    }
+    let manifest = door.manifest("a");
+    for (key, value) in [
+        ("destination", "newsletter"),
+        ("role", "processor"),
+        ("contract", "C-2026-7"),
+        ("purpose", "mail"),
+        ("linkability_bits", "1.59"),
+    ] {
+        assert_eq!(manifest[key], value);
+    }
+    assert_eq!((&manifest["full_replace"], &manifest["minimum"]), (&Value::from(true), &Value::from(50)));
+    for file in manifest["files"].as_array().unwrap() {
+        let bytes = std::fs::read(door.out("a").join(file["name"].as_str().unwrap())).unwrap();
+        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(file["sha256"], hash.as_str());
+    }
+    // Another destination knows nobody by the same id.
+    door.hand("till", "b").ok();
+    let till = std::fs::read_to_string(door.out("b").join("audience.jsonl")).unwrap();
+    assert_eq!(till.lines().count(), 297);
+    let other = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+    assert!(till.lines().map(other).all(|id| !people.contains_key(&id)));
+    // No word of the privacy of statistics stands beside a row-level file.
+    let help = door.case.call(&["audience", "--help"]).ok().stdout;
+    let shown = Said::of(&door.command("newsletter", &["--dry-run", "--format", "text"]).output().unwrap()).ok().stdout;
+    for text in [help, shown, said.stdout, manifest.to_string(), door.manifest("b").to_string()] {
+        let text = text.to_lowercase();
+        for word in ["epsilon", "ε", "delta", "δ", "rho", "ρ"] {
+            assert!(!text.contains(word), "{word}: {text}");
+        }
+    }
+    assert_eq!(door.case.verified()["audiences"], 2);
+    door.case.keeps_secrets(&door.say("newsletter", &["--dry-run"]).ok());
+}
+
+#[test]
+fn who_left_is_in_the_next_removals_and_in_no_audience() {
+    let door = Door::new();
+    door.hand("newsletter", "a").ok();
+    let before = door.people("a");
+    door.opt_out(&[7]);
+    door.consent(&(0..400).filter(|customer| *customer != 9).collect());
+    door.hand("newsletter", "b").ok();
+    let (after, gone) = (door.people("b"), door.removals("b"));
+    assert_eq!((before.len(), after.len(), gone.len()), (400, 398, 2));
+    assert!(gone.iter().all(|id| before.contains_key(id) && !after.contains_key(id)));
+    // Until it has expired, a destination that missed a file is told again; who comes back is not told of.
+    door.opt_out(&[]);
+    door.hand("newsletter", "c").ok();
+    assert_eq!(door.removals("c").len(), 1);
+    // Between two audiences, removals alone reveal nobody's segment and nothing of the cap.
+    door.opt_out(&[7, 8]);
+    let said = door.command("newsletter", &["--removals-only", "--out"]).arg(door.out("d")).output().unwrap();
+    Said::of(&said).ok();
+    assert_eq!(door.removals("d").len(), 3);
+    assert!(!door.out("d").join("audience.csv").exists());
+    assert_eq!(door.manifest("d")["full_replace"], false);
+    assert_eq!(door.manifest("d")["linkability_bits"], door.manifest("c")["linkability_bits"]);
+}
+
+#[test]
+fn a_segment_below_the_minimum_is_left_out_whole() {
+    let door = Door::new();
+    // Odd customers buy bread, even ones fish: 49 and 100.
+    door.consent(&(0..98).filter(|n| n % 2 == 1).chain((0..200).filter(|n| n % 2 == 0)).collect());
+    let said = door.hand("newsletter", "a").ok().json();
+    assert_eq!(said["segments_below_minimum"], 1);
+    assert_eq!(door.people("a").len(), 100);
+    assert_eq!(door.people("a").values().collect::<BTreeSet<_>>().len(), 1);
+    door.case.edit("epoch = \"quarter\"", "epoch = \"quarter\"\nminimum = 101");
+    // The destination holds a hundred ids, which must go: an empty audience says so.
+    door.hand("newsletter", "b").ok();
+    assert_eq!((door.people("b").len(), door.removals("b").len()), (0, 100));
+    door.case.edit("epoch = \"4w\"", "epoch = \"4w\"\nminimum = 101");
+    refused(&door.hand("till", "c"), 11, "audience.nothing-above");
+    assert!(!door.out("c").exists());
+}
+
+#[test]
+fn without_consent_that_counts_nothing_is_handed_over_and_nothing_run() {
+    let door = Door::new();
+    let now = chrono::Utc::now();
+    let days = chrono::TimeDelta::days;
+    for (taken, purposes, code) in [
+        (now - days(4), "[\"mail\", \"segmentation\"]", "consent.stale"),
+        (now + days(1), "[\"mail\", \"segmentation\"]", "consent.future"),
+        (now, "[\"segmentation\"]", "consent.purpose"),
+        (now, "[\"mail\"]", "consent.purpose"),
+    ] {
+        door.snapshot(taken, purposes);
+        refused(&door.hand("newsletter", "a"), 13, code);
+        if !purposes.contains("segmentation") || taken != now {
+            refused(&door.case.run_to(&door.out("run")), 13, code);
+            refused(&door.case.say("check", &[]), 13, code);
+        }
+    }
+    door.consent(&(0..400).collect());
+    door.case.write("consent.csv", "customer,granted\n1,yes\n");
+    refused(&door.hand("newsletter", "a"), 13, "consent.altered");
+    refused(&door.case.run_to(&door.out("run")), 13, "consent.altered");
+    std::fs::remove_file(door.case.file("consent.csv.snapshot.toml")).unwrap();
+    refused(&door.hand("newsletter", "a"), 13, "consent.no-snapshot");
+    std::fs::remove_file(door.case.file("consent.csv")).unwrap();
+    refused(&door.hand("newsletter", "a"), 13, "consent.missing");
+    door.consent(&(0..400).collect());
+    std::fs::rename(door.case.path().join("keys"), door.case.path().join("lost")).unwrap();
+    refused(&door.hand("newsletter", "a"), 13, "keys.missing");
+    assert_eq!(door.case.reservations(), 1, "only the first run spent");
+    assert!(!door.out("a").exists() && !door.out("run").exists());
+}
+
+#[test]
+fn ids_reveal_no_more_than_the_cap_and_a_refusal_says_what_to_do() {
+    let door = Door::new();
+    door.case.edit("epoch = \"quarter\"", "epoch = \"quarter\"\nlinkability_bits = 3");
+    door.hand("newsletter", "a").ok();
+    let said = door.hand("newsletter", "b");
+    refused(&said, 12, "audience.linkability");
+    assert!(said.stderr.contains("3.18") && said.stderr.contains("--removals-only"), "{said:#?}");
+    let said = door.command("newsletter", &["--removals-only", "--out"]).arg(door.out("c")).output().unwrap();
+    Said::of(&said).ok();
+}
+
+#[test]
+fn a_rehearsal_leaves_no_trace() {
+    let door = Door::new();
+    let before = door.case.ledger_bytes();
+    let names = |door: &Door| {
+        let mut names: Vec<_> = std::fs::read_dir(door.case.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let there = names(&door);
+    let said = door.say("newsletter", &["--dry-run"]).ok().json();
+    assert_eq!((&said["out"], said["segments"].as_array().unwrap().len()), (&Value::Null, 2));
+    assert_eq!((names(&door), door.case.ledger_bytes()), (there, before));
+}
+
+#[test]
+fn a_release_that_the_ledger_does_not_know_or_another_spec_made_hands_nobody_over() {
+    let door = Door::new();
+    refused(&door.say("nobody", &["--dry-run"]), 12, "audience.no-destination");
+    door.case.edit("upper = 200.0", "upper = 300.0");
+    refused(&door.say("newsletter", &["--dry-run"]), 12, "audience.other-features");
+    door.case.edit("upper = 300.0", "upper = 200.0");
+    door.case.forget_last_event();
+    refused(&door.say("newsletter", &["--dry-run"]), 14, "ledger.unknown-release");
+    let release = door.case.out().join("release.json");
+    std::fs::write(&release, std::fs::read_to_string(&release).unwrap() + " ").unwrap();
+    refused(&door.say("newsletter", &["--dry-run"]), 15, "release.altered");
+}
+
+#[test]
+fn a_store_that_lacks_a_hand_over_on_record_is_refused() {
+    let door = Door::new();
+    door.hand("newsletter", "a").ok();
+    let store = door.case.ledger().with_extension("audience");
+    let old = std::fs::read(&store).unwrap();
+    door.opt_out(&[7]);
+    door.hand("newsletter", "b").ok();
+    std::fs::write(&store, old).unwrap();
+    refused(&door.hand("newsletter", "c"), 14, "audience.store-lost");
+    std::fs::remove_file(&store).unwrap();
+    refused(&door.hand("newsletter", "c"), 14, "audience.store-lost");
+    assert!(!door.out("c").exists());
+}
+
+#[test]
+fn a_third_role_does_not_parse() {
+    let door = Door::new();
+    for role in ["sell", "broker", "partner", "third_party", "Processor", ""] {
+        let before = std::fs::read_to_string(door.case.spec_path()).unwrap();
+        door.case.edit("role = \"processor\"", &format!("role = \"{role}\""));
+        refused(&door.say("newsletter", &["--dry-run"]), 12, "policy.role");
+        refused(&door.case.say("check", &[]), 12, "policy.role");
+        door.case.spec(&before);
+    }
+    door.case.edit("contract = \"C-2026-7\"\n", "");
+    refused(&door.say("newsletter", &["--dry-run"]), 3, "spec.missing-key");
+}
+
+#[test]
+fn only_an_own_channel_learns_which_id_is_whose() {
+    let door = Door::new();
+    door.hand("till", "a").ok();
+    let keys = door.case.path().join("keys");
+    let ask = |destination: &str, ids: &str| {
+        use std::io::Write as _;
+        let mut command = door.case.command("pseudonyms", &["--destination", destination, "--keys"]);
+        command.arg(&keys).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(ids.as_bytes()).unwrap();
+        Said::of(&child.wait_with_output().unwrap())
+    };
+    let made = ask("till", &format!("{}\n {} \nnobody\n", id(7), id(8))).ok().stdout;
+    let made: Vec<&str> = made.lines().collect();
+    let till = std::fs::read_to_string(door.out("a").join("audience.jsonl")).unwrap();
+    assert!(till.contains(made[0]) && till.contains(made[1]) && !till.contains(made[2]));
+    assert_eq!(ask("newsletter", "1\n").status, Some(12));
+}
+
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn no_hand_over_is_there_that_store_and_ledger_do_not_know_however_it_is_killed() {
+    let door = Door::new();
+    for (n, place) in [
+        "publish.locked",
+        "publish.begun",
+        "publish.audience.jsonl.opened",
+        "publish.manifest.json.written",
+        "audience.written",
+        "audience.stored",
+        "ledger.audience.inserted",
+        "ledger.audience.committed",
+        "audience.recorded",
+        "publish.renaming",
+        "publish.renamed",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("killed{n}");
+        let mut command = door.command("till", &["--out"]);
+        let said = Said::of(&command.arg(door.out(&name)).env("TACTFUL_FAILPOINT", place).output().unwrap());
+        assert_eq!(said.signal, Some(9), "{place}: {said:#?}");
+        assert_eq!(door.out(&name).exists(), place == "publish.renamed", "{place}");
+        if door.out(&name).exists() {
+            let bytes = std::fs::read(door.out(&name).join("manifest.json")).unwrap();
+            let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let ledger = door.case.ledger_bytes().unwrap();
+            assert!(String::from_utf8_lossy(&ledger).contains(&hash), "{place}");
+        }
+        // What a kill within a commit left is undone by the next session.
+        door.case.verified_after_kill();
+        door.say("till", &["--dry-run"]).ok();
+    }
+    door.opt_out(&[7]);
+    let said = door.command("till", &["--removals-only", "--out"]).arg(door.out("last")).output().unwrap();
+    Said::of(&said).ok();
+    let hidden = std::fs::read_dir(door.case.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let hidden: Vec<String> =
+        hidden.filter(|name| name.contains("staging") || name.contains("tactful-audience")).collect();
+    assert_eq!(hidden, [""; 0]);
+}
