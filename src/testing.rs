@@ -69,6 +69,7 @@ pub(crate) fn spec() -> Spec {
             },
             products: None,
             opt_outs: None,
+            register: None,
         },
         contract: Contract {
             negative_amount: NegativeAmount::Net,

@@ -72,6 +72,12 @@ pub(super) struct SpecArgs {
     /// The privacy ledger [default: one per population in your data directory].
     #[arg(long, value_name = "FILE", env = "TACTFUL_LEDGER")]
     pub ledger: Option<PathBuf>,
+    /// The register of opt-outs, for a spec that names one [default: what the spec names, else one per population in your data directory].
+    #[arg(long, value_name = "FILE", env = "TACTFUL_REGISTER")]
+    pub register: Option<PathBuf>,
+    /// The folder of the population's keys [default: one per population in your folder of settings].
+    #[arg(long, value_name = "DIR", env = "TACTFUL_KEYS")]
+    pub keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -259,6 +265,15 @@ pub(super) enum Verb {
     Keys {
         #[command(subcommand)]
         verb: optout::KeysVerb,
+    },
+    /// Let people opt out, and back in: at the till, by telephone, on paper, in the app.
+    ///
+    /// One register for all channels, which holds keyed hashes and no id. Every way is one step, and is answered the same
+    /// whether or not the person is known or was out already. A run whose spec says `register = true` under
+    /// [sources.opt_outs] takes out of everything whoever was entered before it began to read.
+    Optout {
+        #[command(subcommand)]
+        verb: optout::OptoutVerb,
     },
     /// List every exit status with what it means and what to do.
     Errors,

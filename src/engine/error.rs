@@ -8,6 +8,7 @@ use tactful_kernel::measurement::MeasurementError;
 
 use super::Stray;
 use crate::cluster::ClusterError;
+use crate::consent::register::RegisterError;
 use crate::gate::GateError;
 use crate::keys::KeyError;
 use crate::release::{PublishError, ReadError};
@@ -27,6 +28,9 @@ pub enum EngineError {
     /// Keys are missing, or not as they must be.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// Who opted out cannot be told, or not entered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
     /// An array cannot be used.
     #[error(transparent)]
     Array(#[from] NpyError),
@@ -169,7 +173,7 @@ pub enum Exit {
     Policy = 12,
     /// Who opted out cannot be told: keys or register are missing, or another population's.
     Consent = 13,
-    /// The ledger was changed, cut or replaced.
+    /// The ledger, or the register of opt-outs, was changed, cut or replaced.
     LedgerIntegrity = 14,
     /// A data file must change.
     BadData = 15,
@@ -200,6 +204,7 @@ impl EngineError {
             Self::Spec(error) => error.code(),
             Self::Raw(error) => error.code(),
             Self::Keys(error) => error.code(),
+            Self::Register(error) => error.code(),
             Self::Array(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Loss(_) => "spec.budget",
@@ -231,10 +236,12 @@ impl EngineError {
                 ExitClass::BadSpec => Exit::BadSpec,
                 ExitClass::BadData => Exit::BadData,
                 ExitClass::Policy => Exit::Policy,
+                ExitClass::Consent => Exit::Consent,
                 ExitClass::Machine => Exit::Memory,
                 ExitClass::Internal => Exit::Internal,
             },
             Self::Keys(error) => keys_exit(error),
+            Self::Register(error) => register_exit(error),
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
             Self::Gate(_) => Exit::BelowFloor,
@@ -285,6 +292,21 @@ fn keys_exit(error: &KeyError) -> Exit {
         KeyError::Busy { .. } => Exit::Busy,
         KeyError::Io { what: "written", .. } => Exit::CannotWrite,
         KeyError::Random => Exit::Internal,
+        _ => Exit::Consent,
+    }
+}
+
+fn register_exit(error: &RegisterError) -> Exit {
+    match error {
+        RegisterError::Keys(error) => keys_exit(error),
+        RegisterError::Foreign { .. }
+        | RegisterError::Format { .. }
+        | RegisterError::Integrity { .. }
+        | RegisterError::Older { .. } => Exit::LedgerIntegrity,
+        RegisterError::Exists { .. } => Exit::Usage,
+        RegisterError::Busy { .. } => Exit::Busy,
+        RegisterError::Io { what: "written", .. } => Exit::CannotWrite,
+        error if error.is_of_the_entry() => Exit::BadData,
         _ => Exit::Consent,
     }
 }

@@ -20,6 +20,14 @@ pub(super) enum Id<'a> {
 }
 
 impl Id<'_> {
+    /// The id in canonical form: texts stand in it already, and a whole number has one.
+    pub(super) fn with_text<T>(self, take: impl FnOnce(&str) -> T) -> T {
+        match self {
+            Self::Number(number) => take(&number.to_string()),
+            Self::Text(text) => take(text),
+        }
+    }
+
     pub(super) fn hash(self, state: &DefaultHashBuilder) -> u64 {
         match self {
             Self::Number(number) => state.hash_one(number),

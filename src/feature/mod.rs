@@ -12,12 +12,14 @@ mod room;
 mod table;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use polars::prelude::LazyFrame;
 use tactful_kernel::lattice::{Column, LatticeError, Spread};
 use tactful_kernel::{BoundedFeatures, Lattice, Raw};
 
 use crate::consent::OptOutFile;
+use crate::consent::register::OptedOutSet;
 use crate::contract::catalogue::Catalogue;
 use crate::contract::{Classes, Mapping, RULES};
 use crate::source::memory::Memory;
@@ -86,10 +88,25 @@ pub fn bounded_within(
     memory: &Memory,
     progress: &dyn Fn(Stage),
 ) -> Result<BoundedFeatures, RawError> {
+    bounded_without(spec, base, None, memory, progress)
+}
+
+/// [`bounded_within`] without the units of a register of opt-outs: as if they had never shopped. Every customer is looked up
+/// once, when the first of their lines comes, and nothing of those who are out is added up.
+///
+/// # Errors
+/// As [`bounded_within`]; [`RawError::NoRegister`] when the spec names a register and `out` is `None`.
+pub fn bounded_without(
+    spec: &Spec,
+    base: &Path,
+    out: Option<Arc<OptedOutSet>>,
+    memory: &Memory,
+    progress: &dyn Fn(Stage),
+) -> Result<BoundedFeatures, RawError> {
     let lattice = lattice(spec)?;
     let groups = group_count(spec);
     fits(spec, base, memory)?;
-    let lines = lines(spec, base, memory, progress)?;
+    let lines = lines(spec, base, out, memory, progress)?;
     let room = Room::new(memory, room::row_bytes(&lattice, groups));
     BoundedFeatures::build(lattice, groups, RULES.len(), lines, |lines, rows| {
         lines.tables(spec, &room, |tables, later| {
@@ -126,19 +143,22 @@ pub fn fits(spec: &Spec, base: &Path, memory: &Memory) -> Result<(), RawError> {
     room::fits(&shape, &mapping, spec, memory)
 }
 
-/// The lines of a spec's transactions, without those of customers who opted out, and what it takes to add them up.
+/// The lines of a spec's transactions, without those of customers in a file of opt-outs, and what it takes to add them up
+/// without those of the register.
 struct Lines {
     rows: LazyFrame,
     shape: Shape,
     mapping: Mapping,
     classes: Classes,
+    out: Option<Arc<OptedOutSet>>,
     memory: Memory,
 }
 
 impl Lines {
     /// Adds everything up; hands over each table once, with how many come later.
     fn tables(&self, spec: &Spec, room: &Room, done: impl FnMut(Vec<Table>, usize)) -> Result<(), RawError> {
-        aggregate::tables(&self.rows, spec, &self.mapping, &self.classes, room, done).map_err(|stop| match stop {
+        let out = self.out.as_ref();
+        aggregate::tables(&self.rows, spec, &self.mapping, &self.classes, out, room, done).map_err(|stop| match stop {
             // The library's error says which cell; ours says which file.
             Stop::Failed => self.shape.failure(),
             Stop::Full => self.too_many(),
@@ -150,7 +170,16 @@ impl Lines {
     }
 }
 
-fn lines(spec: &Spec, base: &Path, memory: &Memory, progress: &dyn Fn(Stage)) -> Result<Raw<Lines>, RawError> {
+fn lines(
+    spec: &Spec,
+    base: &Path,
+    out: Option<Arc<OptedOutSet>>,
+    memory: &Memory,
+    progress: &dyn Fn(Stage),
+) -> Result<Raw<Lines>, RawError> {
+    if spec.sources.register.is_some() && out.is_none() {
+        return Err(RawError::NoRegister);
+    }
     progress(Stage::Inspecting);
     let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
     let mapping = Mapping::find(&shape, spec)?;
@@ -169,7 +198,7 @@ fn lines(spec: &Spec, base: &Path, memory: &Memory, progress: &dyn Fn(Stage)) ->
             None => rows,
             Some(list) => list.remove_from(rows, &mapping.unit),
         };
-        Lines { rows, shape, mapping, classes, memory }
+        Lines { rows, shape, mapping, classes, out, memory }
     }))
 }
 
@@ -207,7 +236,7 @@ fn open_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
     let memory = Memory::of_machine();
     let room = Room::new(&memory, room::row_bytes(&lattice, groups));
     let mut rows = Vec::new();
-    let _ = lines(spec, base, &memory, &|_| ())?.try_map_sealed(|lines| {
+    let _ = lines(spec, base, None, &memory, &|_| ())?.try_map_sealed(|lines| {
         let mut take = |account: &Account, unit: Option<i64>| {
             if account.purchases > 0 {
                 let values = account.values(spec);

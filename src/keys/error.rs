@@ -40,7 +40,9 @@ pub enum KeyError {
         rule: &'static str,
     },
     /// Keys of other people.
-    #[error("{path}: these keys are of the population `{found}`, not of `{asked}`; name the ring of `{asked}` with --keys DIR")]
+    #[error(
+        "{path}: these keys are of the population `{found}`, not of `{asked}`; name the ring of `{asked}` with --keys DIR"
+    )]
     OtherPopulation {
         /// The file.
         path: String,
@@ -50,7 +52,9 @@ pub enum KeyError {
         asked: String,
     },
     /// A ring among the data or in a release.
-    #[error("{place}: keys must not lie {folder}: who gets a copy of it would get the keys; move the ring, and name it with --keys DIR")]
+    #[error(
+        "{place}: keys must not lie {folder}: who gets a copy of it would get the keys; move the ring, and name it with --keys DIR"
+    )]
     Inside {
         /// Where the ring is.
         place: String,
@@ -58,7 +62,9 @@ pub enum KeyError {
         folder: &'static str,
     },
     /// All keys are there.
-    #[error("{place}: there is a whole key ring here already; it stays as it is (`tactful keys rotate` makes new keys)")]
+    #[error(
+        "{place}: there is a whole key ring here already; it stays as it is (`tactful keys rotate` makes new keys)"
+    )]
     Exists {
         /// Where the ring is.
         place: String,

@@ -147,7 +147,10 @@ fn private(about: &Stat, trust: Trust, path: &str) -> Result<(), KeyError> {
     // A service's credentials are shown to its group; nobody else writes to them.
     let others = if trust == Trust::Own { 0o077 } else { 0o027 };
     if about.st_mode & others != 0 {
-        return refused("others may read or change this", "take their rights away with `chmod go-rwx`, and rotate the keys");
+        return refused(
+            "others may read or change this",
+            "take their rights away with `chmod go-rwx`, and rotate the keys",
+        );
     }
     Ok(())
 }
@@ -181,7 +184,8 @@ pub(super) fn parse(bytes: &[u8], population: &str, purpose: Purpose, path: &str
     if lines.next() != Some(FIRST_LINE) {
         return Err(broken("its first line is another one"));
     }
-    let found = lines.next().and_then(|line| line.strip_prefix("population ")).ok_or_else(|| broken("it names nobody"))?;
+    let found =
+        lines.next().and_then(|line| line.strip_prefix("population ")).ok_or_else(|| broken("it names nobody"))?;
     if found != population {
         let (found, asked) = (printable(Path::new(found)), population.to_owned());
         return Err(KeyError::OtherPopulation { path: path.to_owned(), found, asked });

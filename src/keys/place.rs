@@ -73,7 +73,8 @@ impl Place {
             return inside("in a release");
         }
         let usual = Self::usual(population).is_some_and(|usual| real(&usual) == own);
-        let among = |folder: &Path| own.starts_with(real(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }));
+        let among =
+            |folder: &Path| own.starts_with(real(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }));
         if !usual && folders.into_iter().any(among) { inside("among the data") } else { Ok(()) }
     }
 

@@ -31,7 +31,8 @@ impl Ring {
         let open = Folder::open(folder, Trust::Own)?;
         open.alone()?;
         let there = Self::open(population, &Place::Folder(folder.to_owned()))?;
-        let missing: Vec<Purpose> = Purpose::ALL.into_iter().filter(|purpose| there.keys(*purpose).is_empty()).collect();
+        let missing: Vec<Purpose> =
+            Purpose::ALL.into_iter().filter(|purpose| there.keys(*purpose).is_empty()).collect();
         if missing.is_empty() {
             return Err(KeyError::Exists { place: printable(folder) });
         }
@@ -48,7 +49,8 @@ impl Ring {
     /// [`KeyError::Missing`] without a ring; [`KeyError::Exposed`] when somebody but the owner may read or write the folder
     /// or a file, or one is a link; [`KeyError::OtherPopulation`], [`KeyError::Broken`], [`KeyError::Io`].
     pub fn open(population: &str, place: &Place) -> Result<Self, KeyError> {
-        let mut ring = Self { population: population.to_owned(), place: place.clone(), keys: [const { Vec::new() }; 4] };
+        let mut ring =
+            Self { population: population.to_owned(), place: place.clone(), keys: [const { Vec::new() }; 4] };
         let folder = place.folder()?;
         for purpose in Purpose::ALL {
             ring.keys[purpose.index()] = match (&folder, place) {

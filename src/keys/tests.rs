@@ -76,7 +76,9 @@ fn what_others_could_read_or_change_is_refused() {
     assert_eq!(code(ring(&path)), "keys.missing");
     Ring::init("shop", &path).unwrap();
     let file = path.join("register.key");
-    for (at, wrong, right) in [(&path, 0o750, 0o700), (&path, 0o701, 0o700), (&file, 0o640, 0o600), (&file, 0o602, 0o600)] {
+    for (at, wrong, right) in
+        [(&path, 0o750, 0o700), (&path, 0o701, 0o700), (&file, 0o640, 0o600), (&file, 0o602, 0o600)]
+    {
         set(at, wrong);
         assert_eq!(code(ring(&path)), "keys.exposed");
         set(at, right);
@@ -179,7 +181,8 @@ fn keys_come_from_values_as_they_do_from_files() {
     assert_eq!(code(ring.key(Purpose::Codes)), "keys.missing-purpose");
     assert_eq!(code(ring.rotate(Purpose::Register)), "keys.handed-over");
     for wrong in ["", "zz", &digits[0][1..], &format!("{},", digits[0])] {
-        let error = Handed::from_values(|name| (name == VARIABLES[1]).then(|| Zeroizing::new(wrong.into()))).err().unwrap();
+        let error =
+            Handed::from_values(|name| (name == VARIABLES[1]).then(|| Zeroizing::new(wrong.into()))).err().unwrap();
         assert_eq!(error.code(), "keys.broken");
         assert!(error.to_string().contains("TACTFUL_KEY_CODES") && !error.to_string().contains(&digits[0][1..9]));
     }
@@ -202,7 +205,10 @@ fn credentials_of_a_service_are_keys_too() {
     set(&given, 0o550);
     let place = Place::Credentials(given.clone());
     let mut ring = Ring::open("shop", &place).unwrap();
-    assert_eq!(ring.key(Purpose::Register).unwrap().fingerprint(), self::ring(&path).unwrap().key(Purpose::Register).unwrap().fingerprint());
+    assert_eq!(
+        ring.key(Purpose::Register).unwrap().fingerprint(),
+        self::ring(&path).unwrap().key(Purpose::Register).unwrap().fingerprint()
+    );
     assert_eq!(code(ring.rotate(Purpose::Register)), "keys.handed-over");
     set(&given.join("tactful.register"), 0o444);
     assert_eq!(code(Ring::open("shop", &place)), "keys.exposed");
