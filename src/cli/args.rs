@@ -15,7 +15,7 @@ use crate::spec;
 const STATUSES: &str = "\
 Exit statuses:
     0  done                              12  refused by policy
-    2  bad usage                         14  the ledger was changed, cut or replaced
+    2  bad usage                         14  ledger or register was changed or cut
     3  bad spec                          15  bad data
    10  the year's budget is exhausted    70  internal error
    11  nothing above the k floor         71  not enough memory
@@ -259,9 +259,9 @@ pub(super) enum Verb {
     /// Look after the keys: what makes ids unrecognisable in what this program keeps, and signs the codes that it prints.
     ///
     /// Keys are never in a spec, a message, a log or a list of processes. Where there is no folder for them, they come from a
-    /// service's credentials ($CREDENTIALS_DIRECTORY, files tactful.register and so on), or from the environment:
-    /// TACTFUL_KEY_REGISTER, TACTFUL_KEY_CODES, TACTFUL_KEY_AUDIENCE, TACTFUL_KEY_VAULT, 64 hexadecimal digits each, which the program
-    /// takes out of its environment before it begins.
+    /// service's credentials (`$CREDENTIALS_DIRECTORY`, files `tactful.register` and so on), or from the environment:
+    /// `TACTFUL_KEY_REGISTER`, `TACTFUL_KEY_CODES`, `TACTFUL_KEY_AUDIENCE`, `TACTFUL_KEY_VAULT`, 64 hexadecimal digits each, which the
+    /// program takes out of its environment before it begins.
     Keys {
         #[command(subcommand)]
         verb: optout::KeysVerb,
@@ -270,7 +270,7 @@ pub(super) enum Verb {
     ///
     /// One register for all channels, which holds keyed hashes and no id. Every way is one step, and is answered the same
     /// whether or not the person is known or was out already. A run whose spec says `register = true` under
-    /// [sources.opt_outs] takes out of everything whoever was entered before it began to read.
+    /// `[sources.opt_outs]` takes out of everything whoever was entered before it began to read.
     Optout {
         #[command(subcommand)]
         verb: optout::OptoutVerb,

@@ -1,5 +1,6 @@
 //! `optout`: the channels of the register, as thin as can be. What is answered does not depend on whom it is about.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -154,7 +155,7 @@ fn status(args: &RegisterArgs, exact: bool) -> Result<Answer, Failure> {
         "sequence": found.sequence, "generation": found.generation, "remembered": found.remembered,
     });
     if exact {
-        text += &format!("{} are out: an exact figure, for inside the shop alone.\n", found.out);
+        let _ = writeln!(text, "{} are out: an exact figure, for inside the shop alone.", found.out);
         value["out"] = found.out.into();
     }
     Ok(Answer { text, value })

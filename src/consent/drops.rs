@@ -101,12 +101,7 @@ impl Drops {
             match self.enter(&name, &shown, register)? {
                 Fate::Later => {}
                 Fate::Done => {
-                    match self.after {
-                        After::Keep => self.put(&self.taken, &name, &self.done)?,
-                        After::Remove => {
-                            rustix::fs::unlinkat(&self.taken, &name, AtFlags::empty()).map_err(|_| self.failed())?
-                        }
-                    }
+                    self.put_away(&name)?;
                     tell(Dropped { name: shown, refused: None });
                 }
                 Fate::Refused(error) => {
@@ -117,6 +112,14 @@ impl Drops {
             }
         }
         Ok(refusals)
+    }
+
+    /// After it was entered.
+    fn put_away(&self, name: &CStr) -> Result<(), RegisterError> {
+        match self.after {
+            After::Keep => self.put(&self.taken, name, &self.done),
+            After::Remove => rustix::fs::unlinkat(&self.taken, name, AtFlags::empty()).map_err(|_| self.failed()),
+        }
     }
 
     fn failed(&self) -> RegisterError {

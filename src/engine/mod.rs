@@ -230,7 +230,7 @@ pub fn open_ledger(spec: &Spec, path: &Path) -> Result<Ledger, EngineError> {
     Ok(Ledger::open(path, &Opening { population: spec.population.clone(), cap, claim })?)
 }
 
-/// Opens the register that a spec names, with keys that lie neither among its data nor in a release; `None` when it names none.
+/// Opens the register that a spec names and finds all of it sound, with keys that lie neither among its data nor in a release; `None` when it names none.
 ///
 /// # Errors
 /// [`EngineError::Raw`] when nobody says where it is, [`EngineError::Keys`], [`EngineError::Register`].
@@ -254,7 +254,9 @@ pub fn open_register(
         files.into_iter().flatten().filter_map(|file| Some(base.join(&file.path).parent()?.to_owned())).collect();
     let folders = folders.iter().map(PathBuf::as_path).chain([base]).chain(out);
     at.keys.keeps_clear_of(&spec.population, folders)?;
-    Ok(Some(Register::open(&at.file, Ring::open(&spec.population, &at.keys)?)?))
+    let mut register = Register::open(&at.file, Ring::open(&spec.population, &at.keys)?)?;
+    register.verify()?;
+    Ok(Some(register))
 }
 
 /// Releases of this loss that fit into what a status says is left of the year.

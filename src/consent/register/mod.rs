@@ -32,7 +32,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::canonical_id;
 use super::code::Code;
-use crate::keys::{Key, Purpose, Ring, same};
+use crate::keys::{Key, Purpose, Ring, hex, same};
 use crate::source::error::printable;
 pub use error::RegisterError;
 pub(crate) use onion::Onion;
@@ -376,10 +376,6 @@ impl Register {
 
 fn note(about: &About) -> Vec<u8> {
     format!("{} {}\n", hex(&about.register), about.sequence).into_bytes()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where a test build may die.

@@ -212,7 +212,9 @@ fn play(kept: &Kept, steps: &[Step]) {
             Step::Import(lines) => {
                 let acts = batch::read(csv(lines).as_bytes(), "batch", &kept.ring()).unwrap();
                 kept.open().record(&acts).unwrap();
-                lines.iter().for_each(|(unit, is_out)| set(&mut out, *unit, *is_out));
+                for (unit, is_out) in lines {
+                    set(&mut out, *unit, *is_out);
+                }
             }
             Step::BadImport(lines) => {
                 let text = csv(lines) + "nan,add\n";
