@@ -27,7 +27,10 @@ fn run(criterion: &mut Criterion) {
                     let (ledger, out) = (folder.path().join("ledger.sqlite"), folder.path().join("release"));
                     let base = files.folder.path().to_owned();
                     let memory = Memory::of_machine();
-                    (folder, Job { spec: files.spec.clone(), base, ledger, out, request_id: None, memory })
+                    (
+                        folder,
+                        Job { spec: files.spec.clone(), base, ledger, out, request_id: None, memory, register: None },
+                    )
                 },
                 |(folder, job)| (folder, engine::run(&job, &|_| (), &AtomicBool::new(false)).expect("a release")),
                 BatchSize::PerIteration,

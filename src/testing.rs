@@ -70,6 +70,7 @@ pub(crate) fn spec() -> Spec {
             products: None,
             opt_outs: None,
             consent: None,
+            register: None,
         },
         contract: Contract {
             negative_amount: NegativeAmount::Net,

@@ -59,6 +59,7 @@ pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch, stop: &Atomi
         out: scratch.folder().join("canaries-release"),
         request_id: None,
         memory: Memory::of_machine(),
+        register: None,
     };
     let release = engine::run(&job, &|_| (), stop)?.release;
     let scores = decode(&release, &everybody, &canaries)?;

@@ -113,6 +113,7 @@ pub(super) fn charged_before(scratch: &Scratch) -> Result<(u64, u64), EngineErro
         out: scratch.folder().join("stopped-release"),
         request_id: None,
         memory: Memory::of_machine(),
+        register: None,
     };
     let stop = AtomicBool::new(false);
     // The flag is looked at before a step: this one is let through, and the next is not.

@@ -15,11 +15,11 @@ use crate::spec;
 const STATUSES: &str = "\
 Exit statuses:
     0  done                              12  refused by policy
-    2  bad usage                         14  the ledger was changed, cut or replaced
+    2  bad usage                         14  ledger or register was changed or cut
     3  bad spec                          15  bad data
    10  the year's budget is exhausted    70  internal error
    11  nothing above the k floor         71  not enough memory
-   13  opt-outs cannot be applied        73  the output cannot be written
+   13  no consent or opt-outs to apply   73  the output cannot be written
    16  an audit refuted a claim          75  busy, try again
   130  interrupted
 `tactful errors` lists every code with its remedy.
@@ -72,6 +72,12 @@ pub(super) struct SpecArgs {
     /// The privacy ledger [default: one per population in your data directory].
     #[arg(long, value_name = "FILE", env = "TACTFUL_LEDGER")]
     pub ledger: Option<PathBuf>,
+    /// The register of opt-outs, for a spec that names one [default: what the spec names, else one per population in your data directory].
+    #[arg(long, value_name = "FILE", env = "TACTFUL_REGISTER")]
+    pub register: Option<PathBuf>,
+    /// The folder of the population's keys [default: one per population in your folder of settings].
+    #[arg(long, value_name = "DIR", env = "TACTFUL_KEYS")]
+    pub keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -253,12 +259,21 @@ pub(super) enum Verb {
     /// Look after the keys: what makes ids unrecognisable in what this program keeps, and signs the codes that it prints.
     ///
     /// Keys are never in a spec, a message, a log or a list of processes. Where there is no folder for them, they come from a
-    /// service's credentials ($CREDENTIALS_DIRECTORY, files tactful.register and so on), or from the environment:
-    /// TACTFUL_KEY_REGISTER, TACTFUL_KEY_CODES, TACTFUL_KEY_AUDIENCE, TACTFUL_KEY_VAULT, 64 hexadecimal digits each, which the program
-    /// takes out of its environment before it begins.
+    /// service's credentials (`$CREDENTIALS_DIRECTORY`, files `tactful.register` and so on), or from the environment:
+    /// `TACTFUL_KEY_REGISTER`, `TACTFUL_KEY_CODES`, `TACTFUL_KEY_AUDIENCE`, `TACTFUL_KEY_VAULT`, 64 hexadecimal digits each, which the
+    /// program takes out of its environment before it begins.
     Keys {
         #[command(subcommand)]
         verb: optout::KeysVerb,
+    },
+    /// Let people opt out, and back in: at the till, by telephone, on paper, in the app.
+    ///
+    /// One register for all channels, which holds keyed hashes and no id. Every way is one step, and is answered the same
+    /// whether or not the person is known or was out already. A run whose spec says `register = true` under
+    /// `[sources.opt_outs]` takes out of everything whoever was entered before it began to read.
+    Optout {
+        #[command(subcommand)]
+        verb: optout::OptoutVerb,
     },
     /// Hand an audience over: who is in which segment, for one destination of the spec. Row level.
     ///

@@ -37,9 +37,6 @@ pub(super) struct AudienceArgs {
     /// Hand over the ids to delete and nobody's segment: for the time between two audiences.
     #[arg(long)]
     pub removals_only: bool,
-    /// The folder of the population's keys [default: keys/POPULATION in your folder of settings for tactful].
-    #[arg(long, value_name = "DIR", env = "TACTFUL_KEYS")]
-    pub keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -49,9 +46,6 @@ pub(super) struct PseudonymsArgs {
     /// An own_channel of the spec's [[destinations]].
     #[arg(long, value_name = "NAME")]
     pub destination: String,
-    /// The folder of the population's keys [default: keys/POPULATION in your folder of settings for tactful].
-    #[arg(long, value_name = "DIR", env = "TACTFUL_KEYS")]
-    pub keys: Option<PathBuf>,
 }
 
 /// The keys of a spec's population, kept clear of its data.
@@ -63,7 +57,7 @@ pub(super) fn ring(spec: &Spec, base: &Path, named: Option<&Path>) -> Result<Rin
 
 pub(super) fn audience(args: &AudienceArgs) -> Result<Answer, Failure> {
     let opened = open(&args.spec)?;
-    let ring = ring(&opened.spec, &opened.base, args.keys.as_deref())?;
+    let ring = ring(&opened.spec, &opened.base, args.spec.keys.as_deref())?;
     let handed = engine::hand_over(&HandOver {
         spec: &opened.spec,
         base: &opened.base,
@@ -73,6 +67,7 @@ pub(super) fn audience(args: &AudienceArgs) -> Result<Answer, Failure> {
         out: args.out.as_deref(),
         removals_only: args.removals_only,
         ring: &ring,
+        register: opened.register.as_ref(),
         memory: Memory::of_machine(),
         now: Utc::now(),
     })?;
@@ -124,7 +119,7 @@ fn text(handed: &HandedOver, out: Option<&str>) -> String {
 
 pub(super) fn pseudonyms(args: &PseudonymsArgs) -> Result<Answer, Failure> {
     let opened = open(&args.spec)?;
-    let ring = ring(&opened.spec, &opened.base, args.keys.as_deref())?;
+    let ring = ring(&opened.spec, &opened.base, args.spec.keys.as_deref())?;
     let lines = lines()?;
     let ids: Vec<&str> = lines.iter().map(String::as_str).collect();
     let made = engine::pseudonyms(&opened.spec, &args.destination, &ring, Utc::now(), &ids)?;

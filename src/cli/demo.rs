@@ -33,7 +33,7 @@ pub(super) fn demo(dir: &Path, talk: bool) -> Result<Answer, Failure> {
     let spec = spec::parse(DEMO_SPEC)?;
     let out = next_release(dir);
     let (ledger, memory) = (dir.join("ledger.sqlite"), Memory::of_machine());
-    let job = Job { spec, base: data, ledger, out: out.clone(), request_id: None, memory };
+    let job = Job { spec, base: data, ledger, out: out.clone(), request_id: None, memory, register: None };
     let outcome = run::execute(&job, talk)?;
     let truth = shop.truth().map_err(|error| Failure::Write(error.to_string()))?;
     let found = recovered(&job, &outcome.release, &truth)?;

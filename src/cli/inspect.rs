@@ -10,6 +10,7 @@ use super::args::{Layout, SpecArgs};
 use super::{Answer, Failure, ledger, open};
 use crate::engine::{self, Costs};
 use crate::promotion::catalogue;
+use crate::source::error::printable;
 use crate::source::memory::Memory;
 use crate::spec::{self, File, Format};
 use crate::{feature, source};
@@ -53,11 +54,16 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
     let opened = open(args)?;
     let report = feature::check(&opened.spec, &opened.base)?;
     feature::fits(&opened.spec, &opened.base, &memory.unwrap_or_else(Memory::of_machine))?;
+    let register = engine::open_register(&opened.spec, &opened.base, None, opened.register.as_ref())?;
+    let register = register.map(|register| printable(register.path()));
     let promotions = catalogue::load(&opened.spec, &opened.base)?;
     Costs::of(&opened.spec.privacy)?;
     let mut text = format!("{}: sound. Nothing was spent.\n", args.spec.display());
     for file in &report.files {
         let _ = writeln!(text, "  {}: {}", file.role, file.path);
+    }
+    if let Some(path) = &register {
+        let _ = writeln!(text, "  register of opt-outs: {path}, sound, with its keys");
     }
     let _ = writeln!(
         text,
@@ -94,6 +100,7 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
     }
     let value = json!({
         "sound": true, "files": report.files.iter().map(|f| json!({ "role": f.role, "path": f.path })).collect::<Vec<_>>(),
+        "register": register,
         "groups": report.groups.iter().map(|g| json!({ "key": g.key, "products": g.products })).collect::<Vec<_>>(),
         "unknown_products": report.unknown_products, "barred_products": report.barred_products,
         "promotions": promotions.len(), "advice": advice,
@@ -186,11 +193,16 @@ const STATUSES: [(u8, &str, bool, &str); 15] = [
     (12, "refused by policy", false, "take out what is refused; it cannot be switched off"),
     (
         13,
-        "opt-outs cannot be applied",
+        "consent or opt-outs cannot be applied",
         false,
-        "bring back the keys or the register that is named (`tactful keys status`, `tactful optout status`); nothing was spent",
+        "export the consents again, or bring back the keys or the register that is named (`tactful keys status`, `tactful optout status`); nothing was spent",
     ),
-    (14, "ledger integrity", false, "do not spend; find out who changed the ledger, restore nothing older"),
+    (
+        14,
+        "integrity of the ledger or the register",
+        false,
+        "do not spend; find out who changed it, restore nothing older",
+    ),
     (15, "bad data", false, "mend the file or the column that is named"),
     (16, "an audit refuted a claim", false, "do not publish with this build; report what `tactful audit` printed"),
     (70, "internal error", false, "report it, with the code and the command"),

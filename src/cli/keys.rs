@@ -1,11 +1,13 @@
 //! `keys`: made, looked at, rotated. No key is ever shown.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::json;
 
 use super::args::optout::{KeysVerb, RingArgs};
-use super::{Answer, Failure, hygiene};
+use super::{Answer, Failure, hygiene, register_path};
+use crate::consent::register::Register;
 use crate::keys::{KeyError, Place, Purpose, Ring};
 use crate::source::error::printable;
 
@@ -13,7 +15,7 @@ pub(super) fn keys(verb: KeysVerb) -> Result<Answer, Failure> {
     match verb {
         KeysVerb::Init(args) => init(&args),
         KeysVerb::Status(args) => status(&args),
-        KeysVerb::Rotate { ring, purpose } => rotate(&ring, purpose),
+        KeysVerb::Rotate { ring, purpose, register } => rotate(&ring, purpose, register.as_deref()),
     }
 }
 
@@ -54,9 +56,19 @@ fn status(args: &RingArgs) -> Result<Answer, Failure> {
     Ok(Answer { text, value: json!({ "population": args.population, "keys": rows }) })
 }
 
-fn rotate(args: &RingArgs, purpose: Purpose) -> Result<Answer, Failure> {
+fn rotate(args: &RingArgs, purpose: Purpose, register: Option<&Path>) -> Result<Answer, Failure> {
     let mut ring = Ring::open(&args.population, &place(args)?)?;
-    let generation = ring.rotate(purpose)?;
+    let generation = if purpose == Purpose::Register {
+        let file = register_path(register, &args.population)?;
+        // A ring that never had a register has nothing to key anew.
+        if register.is_some() || file.exists() || Register::is_remembered(&ring)? {
+            Register::open(&file, ring)?.rotate()?
+        } else {
+            ring.rotate(purpose)?
+        }
+    } else {
+        ring.rotate(purpose)?
+    };
     let text = format!("The key `{}` of `{}` is now of generation {generation}.\n", purpose.name(), args.population);
     let value = json!({ "population": args.population, "purpose": purpose.name(), "generation": generation });
     Ok(Answer { text, value })

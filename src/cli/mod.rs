@@ -10,6 +10,7 @@ mod hygiene;
 mod inspect;
 mod keys;
 mod ledger;
+mod optout;
 mod progress;
 mod run;
 mod taxonomy;
@@ -21,8 +22,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::{Value, json};
 
-use crate::engine::{EngineError, Exit};
-use crate::spec::{self, Spec};
+use crate::engine::{EngineError, Exit, RegisterAt};
+use crate::keys::Place;
+use crate::spec::{self, RegisterFile, Spec};
 use args::{Args, Format, SpecArgs, Verb};
 
 /// What a verb hands back: the text for a person, or the value for a program.
@@ -135,6 +137,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Cluster(args) => cluster::cluster(args),
         Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
         Verb::Keys { verb } => keys::keys(verb),
+        Verb::Optout { verb } => optout::optout(verb, talk),
         Verb::Audience(args) => audience::audience(&args),
         Verb::Pseudonyms(args) => audience::pseudonyms(&args),
         Verb::Errors => Ok(inspect::errors()),
@@ -158,6 +161,7 @@ pub(crate) struct Opened {
     pub spec: Spec,
     pub base: PathBuf,
     pub ledger: PathBuf,
+    pub register: Option<RegisterAt>,
 }
 
 fn open(args: &SpecArgs) -> Result<Opened, Failure> {
@@ -165,7 +169,29 @@ fn open(args: &SpecArgs) -> Result<Opened, Failure> {
     let folder = args.spec.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base = args.data.clone().unwrap_or_else(|| folder.to_path_buf());
     let ledger = ledger_path(args.ledger.as_deref(), &spec.population)?;
-    Ok(Opened { spec, base, ledger })
+    let file = match (&spec.sources.register, &args.register) {
+        (None, _) => None,
+        (Some(RegisterFile::At(path)), None) => Some(base.join(path)),
+        (Some(_), named) => Some(register_path(named.as_deref(), &spec.population)?),
+    };
+    let keys = || Place::find(args.keys.as_deref(), hygiene::handed(), &spec.population);
+    let register = file.map(|file| Ok::<_, Failure>(RegisterAt { file, keys: keys()? })).transpose()?;
+    Ok(Opened { spec, base, ledger, register })
+}
+
+/// The register of opt-outs named on the command line or in `TACTFUL_REGISTER`, else the population's own in the user's data
+/// directory.
+fn register_path(named: Option<&Path>, population: &str) -> Result<PathBuf, Failure> {
+    if let Some(path) = named {
+        return Ok(path.to_path_buf());
+    }
+    let home = dirs::data_dir().ok_or_else(|| {
+        Failure::Usage(
+            "there is no home directory to keep the register in; name a file with --register or TACTFUL_REGISTER"
+                .into(),
+        )
+    })?;
+    Ok(home.join("tactful").join(format!("{population}.optouts")))
 }
 
 /// The ledger named on the command line or in `TACTFUL_LEDGER`, else the population's own in the user's data

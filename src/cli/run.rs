@@ -30,6 +30,7 @@ pub(super) fn run(
         out: out.to_path_buf(),
         request_id,
         memory: memory.unwrap_or_else(Memory::of_machine),
+        register: opened.register,
     };
     let outcome = execute(&job, talk)?;
     let mut text = text(&outcome.release);

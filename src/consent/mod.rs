@@ -1,4 +1,5 @@
-//! Who opted out, and who consented, and that nothing of anybody else's is aggregated.
+//! Who opted out, by a file that the shop keeps or by the [`register`], and who consented; and that nothing of anybody
+//! else's is aggregated.
 //!
 //! Raw side. The rows of a unit that opted out are taken away before anything is added up: it is as if
 //! they had never shopped. They break no rule and raise no flag.
@@ -8,6 +9,10 @@
 //! id here, as they are one privacy unit in the transactions; so an entry takes away one unit, and none is
 //! missed for the sake of its type.
 
+pub mod batch;
+pub mod code;
+pub mod drops;
+pub mod register;
 mod snapshot;
 
 use std::path::Path;
@@ -16,10 +21,17 @@ use polars::prelude::{DataType, Expr, LazyFrame, UniqueKeepStrategy, col};
 use tactful_kernel::Raw;
 
 use crate::contract::catalogue::{ID_REMEDY, IDS};
-use crate::contract::parse::{KeyKind, key, loose};
+use crate::contract::parse::{KeyKind, canonical, key, loose, without_leading_zeros};
 use crate::source::{RawError, Shape};
 use crate::spec::OptOuts;
 pub(crate) use snapshot::Snapshot;
+
+/// An id in the one form that it has in transactions, opt-outs and the register: without outer blanks, without a trailing
+/// `.0`, without leading zeros. `None` when it is missing: empty, `nan` or `null`.
+#[must_use]
+pub fn canonical_id(id: &str) -> Option<&str> {
+    canonical(id).map(without_leading_zeros)
+}
 
 /// The opt-outs file, seen structurally.
 pub(crate) struct OptOutFile {

@@ -6,19 +6,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveTime, SecondsFormat, Utc};
 use rustix::fs::{Mode, OFlags};
 use tactful_kernel::Ledger;
 use tactful_kernel::ledger::Audience;
 
-use super::{EngineError, open_ledger, record, sha256};
+use super::{EngineError, RegisterAt, open_ledger, open_register, record, sha256};
 use crate::audience::{
     Assigner, AudienceError, AudienceFile, AudienceManifest, Epoch, Handing, MANIFEST_VERSION, Pseudonyms, Store,
     StoreError, Vault, linkability, profile,
 };
-use crate::contract::parse::{canonical, without_leading_zeros};
-use crate::feature;
+use crate::consent::canonical_id;
+use crate::consent::register::Register;
+use crate::feature::{self, Who};
 use crate::keys::Ring;
 use crate::release::publish::Folder;
 use crate::release::publish::lock::{self, Lock};
@@ -45,6 +47,8 @@ pub struct HandOver<'a> {
     pub removals_only: bool,
     /// The population's keys.
     pub ring: &'a Ring,
+    /// Where the register of opt-outs is, which a spec that names one needs.
+    pub register: Option<&'a RegisterAt>,
     /// What the whole process may use.
     pub memory: Memory,
     /// The moment at which consent must count.
@@ -149,8 +153,8 @@ pub fn pseudonyms(
     }
     let epoch = Epoch::at(destination.epoch, now).ok_or(EngineError::Internal("the calendar ended"))?;
     let pseudonyms = Pseudonyms::of(ring)?;
-    let canonical = |id: &str| without_leading_zeros(canonical(id).unwrap_or_default()).to_owned();
-    Ok(ids.iter().map(|id| pseudonyms.of_person(&destination.name, &epoch.name, &canonical(id))).collect())
+    let named = |id: &&str| pseudonyms.of_person(&destination.name, &epoch.name, canonical_id(id).unwrap_or_default());
+    Ok(ids.iter().map(named).collect())
 }
 
 /// The destination of a name.
@@ -310,10 +314,17 @@ fn people(
     // Whoever does not want to be part of segments is assigned none, whatever else they agreed to.
     let of_runs = job.spec.sources.consent.as_ref().and_then(|consent| consent.run_purpose.as_deref());
     purposes.extend(of_runs.filter(|purpose| *purpose != destination.purpose));
+    let mut register = open_register(job.spec, job.base, job.out, job.register)?;
+    let out = register.as_mut().map(Register::opted_out).transpose()?.map(Arc::new);
+    let who = Who { out, purposes: &purposes, now: job.now };
     let mut people = Vec::new();
-    feature::each_person(job.spec, job.base, &job.memory, &purposes, job.now, |id, steps| {
+    feature::each_person(job.spec, job.base, &job.memory, &who, |id, steps| {
         people.push((id.to_owned(), assigner.segment(steps)));
     })?;
+    // Reading takes its time: whoever was entered meanwhile is out as well.
+    if let Some(out) = register.as_mut().map(Register::opted_out).transpose()? {
+        people.retain(|(id, _)| !out.contains(id));
+    }
     Ok(people)
 }
 

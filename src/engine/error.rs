@@ -9,6 +9,7 @@ use tactful_kernel::measurement::MeasurementError;
 use super::Stray;
 use crate::audience::{AssignerError, AudienceError, LocalError, StoreError};
 use crate::cluster::ClusterError;
+use crate::consent::register::RegisterError;
 use crate::gate::GateError;
 use crate::keys::KeyError;
 use crate::release::{PublishError, ReadError};
@@ -34,6 +35,9 @@ pub enum EngineError {
     /// A release places nobody.
     #[error(transparent)]
     Assigner(#[from] AssignerError),
+    /// Who opted out cannot be told, or not entered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
     /// An array cannot be used.
     #[error(transparent)]
     Array(#[from] NpyError),
@@ -179,7 +183,7 @@ pub enum Exit {
     Policy = 12,
     /// Who opted out cannot be told: keys or register are missing, or another population's.
     Consent = 13,
-    /// The ledger was changed, cut or replaced.
+    /// The ledger, or the register of opt-outs, was changed, cut or replaced.
     LedgerIntegrity = 14,
     /// A data file must change.
     BadData = 15,
@@ -227,6 +231,7 @@ impl EngineError {
             Self::Keys(error) => error.code(),
             Self::Audience(error) => error.code(),
             Self::Assigner(error) => error.code(),
+            Self::Register(error) => error.code(),
             Self::Array(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Loss(_) => "spec.budget",
@@ -260,6 +265,7 @@ impl EngineError {
             Self::Keys(error) => keys_exit(error),
             Self::Audience(error) => audience_exit(error),
             Self::Assigner(_) => Exit::BadData,
+            Self::Register(error) => register_exit(error),
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
             Self::Gate(_) => Exit::BelowFloor,
@@ -327,6 +333,21 @@ fn audience_exit(error: &AudienceError) -> Exit {
             StoreError::Io { .. } => Exit::CannotWrite,
         },
         _ => Exit::Policy,
+    }
+}
+
+fn register_exit(error: &RegisterError) -> Exit {
+    match error {
+        RegisterError::Keys(error) => keys_exit(error),
+        RegisterError::Foreign { .. }
+        | RegisterError::Format { .. }
+        | RegisterError::Integrity { .. }
+        | RegisterError::Older { .. } => Exit::LedgerIntegrity,
+        RegisterError::Exists { .. } => Exit::Usage,
+        RegisterError::Busy { .. } => Exit::Busy,
+        RegisterError::Io { what: "written", .. } => Exit::CannotWrite,
+        error if error.is_of_the_entry() => Exit::BadData,
+        _ => Exit::Consent,
     }
 }
 

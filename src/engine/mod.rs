@@ -13,15 +13,19 @@ mod request;
 mod usefulness;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tactful_kernel::ledger::{LedgerError, Opening, Request, Status};
 use tactful_kernel::{InMemory, Ledger, Loss};
 
+use crate::consent::register::Register;
 use crate::feature;
+use crate::keys::{Place, Ring};
 use crate::profile::Remembered;
 use crate::promotion::catalogue;
 use crate::release::{PublishError, Release, Staging, canonical};
+use crate::source::RawError;
 use crate::source::memory::Memory;
 use crate::spec::Spec;
 
@@ -101,6 +105,17 @@ pub struct Job {
     /// What the whole process may use. It decides how long reading takes and whether it is done, and never what
     /// comes of it.
     pub memory: Memory,
+    /// Where the register of opt-outs is, which a spec that names one needs.
+    pub register: Option<RegisterAt>,
+}
+
+/// Where a register of opt-outs and its keys are.
+#[derive(Debug, Clone)]
+pub struct RegisterAt {
+    /// The register's file.
+    pub file: PathBuf,
+    /// The keys of the population.
+    pub keys: Place,
 }
 
 /// What came of a run.
@@ -148,6 +163,7 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
     let mut staging = Staging::begin(&job.out)?;
     feature::check(spec, &job.base)?;
     feature::fits(spec, &job.base, &job.memory)?;
+    let register = open_register(spec, &job.base, Some(&job.out), job.register.as_ref())?;
     let promotions = catalogue::load(spec, &job.base)?;
     let costs = Costs::of(&spec.privacy)?;
     let mut ledger = open_ledger(spec, &job.ledger)?;
@@ -162,7 +178,9 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
     tactful_kernel::plant::failpoint("run.checked");
 
     go(Step::Reading, false)?;
-    let features = feature::bounded_within(spec, &job.base, &job.memory, &|_| ())?;
+    // As late as can be: whoever is entered before this moment is in nothing that follows.
+    let out = register.map(|mut register| register.opted_out()).transpose()?.map(Arc::new);
+    let features = feature::bounded_without(spec, &job.base, out, &job.memory, &|_| ())?;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.read");
     go(Step::Reserving, false)?;
@@ -212,6 +230,35 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
 pub fn open_ledger(spec: &Spec, path: &Path) -> Result<Ledger, EngineError> {
     let (cap, claim) = year_cap(&spec.privacy)?;
     Ok(Ledger::open(path, &Opening { population: spec.population.clone(), cap, claim })?)
+}
+
+/// Opens the register that a spec names and finds all of it sound, with keys that lie neither among its data nor in a release; `None` when it names none.
+///
+/// # Errors
+/// [`EngineError::Raw`] when nobody says where it is, [`EngineError::Keys`], [`EngineError::Register`].
+pub fn open_register(
+    spec: &Spec,
+    base: &Path,
+    out: Option<&Path>,
+    at: Option<&RegisterAt>,
+) -> Result<Option<Register>, EngineError> {
+    if spec.sources.register.is_none() {
+        return Ok(None);
+    }
+    let at = at.ok_or(RawError::NoRegister)?;
+    let sources = &spec.sources;
+    let files = [
+        Some(&sources.transactions.file),
+        sources.products.as_ref().map(|products| &products.file),
+        sources.opt_outs.as_ref().map(|opt_outs| &opt_outs.file),
+    ];
+    let folders: Vec<PathBuf> =
+        files.into_iter().flatten().filter_map(|file| Some(base.join(&file.path).parent()?.to_owned())).collect();
+    let folders = folders.iter().map(PathBuf::as_path).chain([base]).chain(out);
+    at.keys.keeps_clear_of(&spec.population, folders)?;
+    let mut register = Register::open(&at.file, Ring::open(&spec.population, &at.keys)?)?;
+    register.verify()?;
+    Ok(Some(register))
 }
 
 /// Releases of this loss that fit into what a status says is left of the year.

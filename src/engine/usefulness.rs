@@ -63,6 +63,7 @@ fn release(real: &Real) -> Release {
         out: dir.path().join("release"),
         request_id: None,
         memory: Memory::of_machine(),
+        register: None,
     };
     run(&job, &|_| (), &AtomicBool::new(false)).unwrap().release
 }

@@ -18,6 +18,7 @@ use super::batch::{Batch, Line};
 use super::ids::{Id, Ids};
 use super::room::Room;
 use super::table::{Paths, Sums, Table};
+use crate::consent::register::OptedOutSet;
 use crate::contract::{Classes, Judge, Mapping, Needs, cells};
 use crate::source::guard::{Failed, collect, silently};
 use crate::spec::{Duplicates, FeatureKind, Spec};
@@ -59,13 +60,14 @@ pub(super) fn tables(
     spec: &Spec,
     mapping: &Mapping,
     classes: &Classes,
+    out: Option<&Arc<OptedOutSet>>,
     room: &Room,
     mut done: impl FnMut(Vec<Table>, usize),
 ) -> Result<(), Stop> {
     let mut next = 0..TABLES;
     while !next.is_empty() {
         let width = next.len();
-        let crew = Arc::new(Crew::new(spec, mapping, room, next));
+        let crew = Arc::new(Crew::new(spec, mapping, out, room, next));
         let filled = match crew.pass(rows.clone(), spec, mapping, classes) {
             // Lines that are compared with one another are held by the library: fewer customers have fewer.
             Err(Stop::Full) if width > 1 && spec.contract.duplicates == Duplicates::Drop => {
@@ -89,6 +91,7 @@ pub(super) fn tables(
 struct Crew {
     judge: Judge,
     sums: Sums,
+    out: Option<Arc<OptedOutSet>>,
     state: DefaultHashBuilder,
     room: Room,
     visits_by_basket: bool,
@@ -113,11 +116,12 @@ fn table_of(hash: u64) -> usize {
 }
 
 impl Crew {
-    fn new(spec: &Spec, mapping: &Mapping, room: &Room, tables: Range<usize>) -> Self {
+    fn new(spec: &Spec, mapping: &Mapping, out: Option<&Arc<OptedOutSet>>, room: &Room, tables: Range<usize>) -> Self {
         let sums = Sums::of(spec);
         Self {
             judge: Judge::new(&spec.contract, spec.window),
             sums,
+            out: out.cloned(),
             state: room.hasher().clone(),
             room: room.clone(),
             visits_by_basket: needs(spec).baskets && mapping.basket.is_some(),
@@ -263,7 +267,7 @@ impl Crew {
                 continue;
             }
             let before = (table.bytes(), table.len());
-            table.add(lines, &batch, &self.state, paths);
+            table.add(lines, &batch, &self.state, self.out.as_deref(), paths);
             self.bytes.fetch_add(table.bytes() - before.0, Ordering::Relaxed);
             self.customers.fetch_add(table.len() - before.1, Ordering::Relaxed);
         }

@@ -1,6 +1,5 @@
 //! Ids as they stand in a column, and tables that number them.
 
-use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -21,11 +20,11 @@ pub(super) enum Id<'a> {
 }
 
 impl Id<'_> {
-    /// The id as canonical text: the same for a number and for the text that writes it.
-    pub(super) fn text(&self) -> Cow<'_, str> {
+    /// The id in canonical form: texts stand in it already, and a whole number has one.
+    pub(super) fn with_text<T>(self, take: impl FnOnce(&str) -> T) -> T {
         match self {
-            Self::Number(number) => Cow::Owned(number.to_string()),
-            Self::Text(text) => Cow::Borrowed(text),
+            Self::Number(number) => take(&number.to_string()),
+            Self::Text(text) => take(text),
         }
     }
 
@@ -114,7 +113,7 @@ impl Register {
     /// An id as text.
     #[cfg(test)]
     pub(super) fn text(&self, slot: usize) -> String {
-        self.id(slot).text().into_owned()
+        self.id(slot).with_text(str::to_owned)
     }
 
     pub(super) fn bytes(&self) -> usize {

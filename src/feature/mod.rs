@@ -14,12 +14,14 @@ mod room;
 mod table;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use polars::prelude::LazyFrame;
 use tactful_kernel::lattice::{Column, LatticeError, Spread};
 use tactful_kernel::{BoundedFeatures, Lattice, Raw};
 
+use crate::consent::register::OptedOutSet;
 use crate::consent::{OptOutFile, Snapshot};
 use crate::contract::catalogue::Catalogue;
 use crate::contract::{Classes, Mapping, RULES};
@@ -96,10 +98,26 @@ pub fn bounded_within(
     memory: &Memory,
     progress: &dyn Fn(Stage),
 ) -> Result<BoundedFeatures, RawError> {
+    bounded_without(spec, base, None, memory, progress)
+}
+
+/// [`bounded_within`] without the units of a register of opt-outs: as if they had never shopped. Every customer is looked up
+/// once, when the first of their lines comes, and nothing of those who are out is added up.
+///
+/// # Errors
+/// As [`bounded_within`]; [`RawError::NoRegister`] when the spec names a register and `out` is `None`.
+pub fn bounded_without(
+    spec: &Spec,
+    base: &Path,
+    out: Option<Arc<OptedOutSet>>,
+    memory: &Memory,
+    progress: &dyn Fn(Stage),
+) -> Result<BoundedFeatures, RawError> {
     let lattice = lattice(spec)?;
     let groups = group_count(spec);
     fits(spec, base, memory)?;
-    let lines = lines(spec, base, memory, &run_purposes(spec), Utc::now(), progress)?;
+    let who = Who { out, purposes: &run_purposes(spec), now: Utc::now() };
+    let lines = lines(spec, base, &who, memory, progress)?;
     let room = Room::new(memory, room::row_bytes(&lattice, groups));
     BoundedFeatures::build(lattice, groups, RULES.len(), lines, |lines, rows| {
         lines.tables(spec, &room, |tables, later| {
@@ -136,19 +154,22 @@ pub fn fits(spec: &Spec, base: &Path, memory: &Memory) -> Result<(), RawError> {
     room::fits(&shape, &mapping, spec, memory)
 }
 
-/// The lines of a spec's transactions, without those of customers who opted out, and what it takes to add them up.
+/// The lines of a spec's transactions, without those of customers in a file of opt-outs, and what it takes to add them up
+/// without those of the register.
 struct Lines {
     rows: LazyFrame,
     shape: Shape,
     mapping: Mapping,
     classes: Classes,
+    out: Option<Arc<OptedOutSet>>,
     memory: Memory,
 }
 
 impl Lines {
     /// Adds everything up; hands over each table once, with how many come later.
     fn tables(&self, spec: &Spec, room: &Room, done: impl FnMut(Vec<Table>, usize)) -> Result<(), RawError> {
-        aggregate::tables(&self.rows, spec, &self.mapping, &self.classes, room, done).map_err(|stop| match stop {
+        let out = self.out.as_ref();
+        aggregate::tables(&self.rows, spec, &self.mapping, &self.classes, out, room, done).map_err(|stop| match stop {
             // The library's error says which cell; ours says which file.
             Stop::Failed => self.shape.failure(),
             Stop::Full => self.too_many(),
@@ -160,17 +181,30 @@ impl Lines {
     }
 }
 
-/// The lines of those who did not opt out and who consented to every one of `purposes`.
+/// Whose lines are looked at.
+pub(crate) struct Who<'a> {
+    /// Those whom the register knows to be out; `None` for a spec that asks no register.
+    pub out: Option<Arc<OptedOutSet>>,
+    /// What they must have consented to, every one of it.
+    pub purposes: &'a [&'a str],
+    /// When their consent must count.
+    pub now: DateTime<Utc>,
+}
+
+/// The lines of those who did not opt out and who consented.
 fn lines(
     spec: &Spec,
     base: &Path,
+    who: &Who<'_>,
     memory: &Memory,
-    purposes: &[&str],
-    now: DateTime<Utc>,
     progress: &dyn Fn(Stage),
 ) -> Result<Raw<Lines>, RawError> {
+    let out = who.out.clone();
+    if spec.sources.register.is_some() && out.is_none() {
+        return Err(RawError::NoRegister);
+    }
     progress(Stage::Inspecting);
-    let consent = snapshot(spec, base, purposes, now)?;
+    let consent = snapshot(spec, base, who.purposes, who.now)?;
     let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
     let mapping = Mapping::find(&shape, spec)?;
     let opt_outs = spec.sources.opt_outs.as_ref().map(|file| OptOutFile::inspect(file, base)).transpose()?;
@@ -198,7 +232,7 @@ fn lines(
             None => rows,
             Some(list) => list.keep_in(rows, &mapping.unit),
         };
-        Lines { rows, shape, mapping, classes, memory }
+        Lines { rows, shape, mapping, classes, out, memory }
     }))
 }
 
@@ -236,7 +270,8 @@ fn open_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
     let memory = Memory::of_machine();
     let room = Room::new(&memory, room::row_bytes(&lattice, groups));
     let mut rows = Vec::new();
-    let _ = lines(spec, base, &memory, &run_purposes(spec), Utc::now(), &|_| ())?.try_map_sealed(|lines| {
+    let who = Who { out: None, purposes: &run_purposes(spec), now: Utc::now() };
+    let _ = lines(spec, base, &who, &memory, &|_| ())?.try_map_sealed(|lines| {
         let mut take = |account: &Account, unit: Id<'_>| {
             if account.purchases > 0 {
                 let values = account.values(spec);

@@ -33,6 +33,10 @@ pub(crate) enum Own {
 /// # Errors
 /// As [`super::bounded`], for what concerns columns, products and opt-outs. No error holds a cell.
 pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<String>>)]) -> Result<Own, RawError> {
+    if spec.sources.register.is_some() {
+        // It is not asked here, and whoever is in it must not be placed.
+        return Err(RawError::NoRegister);
+    }
     let internal = |_| RawError::Internal { stage: "reading receipts" };
     let columns = lines.iter().map(|(name, cells)| Column::new(name.as_str().into(), cells.as_slice()));
     let frame = DataFrame::new_infer_height(columns.collect()).map_err(internal)?;
@@ -67,7 +71,7 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
             row = Some(lattice.columns().iter().zip(values).map(|(column, value)| column.quantise(value)).collect());
         }
     };
-    let lines = Lines { rows, shape, mapping, classes, memory };
+    let lines = Lines { rows, shape, mapping, classes, out: None, memory };
     lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))?;
     Ok(row.map_or(Own::NoPurchase, Own::Row))
 }

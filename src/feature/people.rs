@@ -7,10 +7,8 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
-
 use super::room::{self, Room};
-use super::{group_count, lattice, lines};
+use super::{Who, group_count, lattice, lines};
 use crate::source::RawError;
 use crate::source::memory::Memory;
 use crate::spec::Spec;
@@ -24,14 +22,13 @@ pub(crate) fn each_person(
     spec: &Spec,
     base: &Path,
     memory: &Memory,
-    purposes: &[&str],
-    now: DateTime<Utc>,
+    who: &Who<'_>,
     mut take: impl FnMut(&str, &[i16]),
 ) -> Result<(), RawError> {
     let lattice = lattice(spec)?;
     let room = Room::new(memory, room::row_bytes(&lattice, group_count(spec)));
     let mut steps = Vec::new();
-    let _ = lines(spec, base, memory, purposes, now, &|_| ())?.try_map_sealed(|lines| {
+    let _ = lines(spec, base, who, memory, &|_| ())?.try_map_sealed(|lines| {
         lines.tables(spec, &room, |tables, _| {
             for table in tables {
                 table.read(|account, unit| {
@@ -39,7 +36,7 @@ pub(crate) fn each_person(
                         let values = account.values(spec);
                         steps.clear();
                         steps.extend(lattice.columns().iter().zip(values).map(|(column, v)| column.quantise(v)));
-                        take(&unit.text(), &steps);
+                        unit.with_text(|id| take(id, &steps));
                     }
                 });
             }

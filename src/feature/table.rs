@@ -5,6 +5,7 @@ use hashbrown::DefaultHashBuilder;
 use super::account::{Account, MASK_BITS};
 use super::batch::{Batch, Counts, Line};
 use super::ids::{Id, Register, Visits};
+use crate::consent::register::OptedOutSet;
 use crate::spec::{FeatureKind, Spec};
 
 /// Bytes from which on a list is given address space at once: memory that the system takes back when it is
@@ -50,9 +51,11 @@ struct Head {
     visits: u32,
     last_day: i32,
     flags: u8,
+    /// Whether the customer opted out: then nothing is added up.
+    out: bool,
 }
 
-const NOBODY: Head = Head { bought: 0, discount: 0, purchases: 0, visits: 0, last_day: i32::MIN, flags: 0 };
+const NOBODY: Head = Head { bought: 0, discount: 0, purchases: 0, visits: 0, last_day: i32::MIN, flags: 0, out: false };
 
 /// What a thread writes down while it adds lines to a table.
 #[derive(Default)]
@@ -78,15 +81,22 @@ impl Table {
         Self { sums, units, heads: Vec::new(), cents: Vec::new(), visits }
     }
 
-    /// Adds lines of a batch to their customers. A sum that leaves its integer wraps, a count stays at the most: neither
+    /// Adds lines of a batch to their customers, but for those who opted out. A sum that leaves its integer wraps, a count stays at the most: neither
     /// depends on the order of lines.
     ///
     /// One kind of look-up after the other, in short loops: the processor then waits for several places in memory at once.
-    pub(super) fn add(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder, paths: &mut Paths) {
+    pub(super) fn add(
+        &mut self,
+        lines: &[Line],
+        batch: &Batch,
+        state: &DefaultHashBuilder,
+        out: Option<&OptedOutSet>,
+        paths: &mut Paths,
+    ) {
         let Paths { slots, visits } = paths;
         slots.clear();
         visits.clear();
-        self.find(lines, batch, state, slots);
+        self.find(lines, batch, state, out, slots);
         for (line, &slot) in lines.iter().zip(slots.iter()) {
             self.sum(line, slot as usize, batch);
         }
@@ -95,6 +105,9 @@ impl Table {
         }
         let mut last = None;
         for (line, &customer) in lines.iter().zip(slots.iter()).filter(|(line, _)| line.counts == Counts::Purchase) {
+            if self.heads[customer as usize].out {
+                continue;
+            }
             let visit = batch.visit(line.row);
             if last != Some((customer, visit)) {
                 visits.push((customer, line.row, visit.hash(customer, state)));
@@ -110,14 +123,21 @@ impl Table {
     }
 
     /// Where the numbers of each line's customer stand.
-    fn find(&mut self, lines: &[Line], batch: &Batch, state: &DefaultHashBuilder, slots: &mut Vec<u32>) {
+    fn find(
+        &mut self,
+        lines: &[Line],
+        batch: &Batch,
+        state: &DefaultHashBuilder,
+        out: Option<&OptedOutSet>,
+        slots: &mut Vec<u32>,
+    ) {
         // Lines of one basket follow one another.
         let mut last = None;
         slots.extend(lines.iter().map_while(|line| {
             let unit = batch.unit(line.row)?;
             let slot = match last {
                 Some((other, slot)) if other == unit => slot,
-                _ => self.enter(unit, line.hash, state),
+                _ => self.enter(unit, line.hash, state, out),
             };
             last = Some((unit, slot));
             Some(slot)
@@ -126,6 +146,9 @@ impl Table {
 
     fn sum(&mut self, line: &Line, at: usize, batch: &Batch) {
         let head = &mut self.heads[at];
+        if head.out {
+            return;
+        }
         head.flags |= line.flags;
         if line.counts == Counts::Nothing {
             return;
@@ -142,24 +165,25 @@ impl Table {
         head.bought |= 1_u128.checked_shl(u32::from(line.group)).unwrap_or(0);
     }
 
-    /// Where a customer's numbers stand.
-    fn enter(&mut self, unit: Id<'_>, hash: u64, state: &DefaultHashBuilder) -> u32 {
+    /// Where a customer's numbers stand. Once a customer, the register is asked.
+    fn enter(&mut self, unit: Id<'_>, hash: u64, state: &DefaultHashBuilder, out: Option<&OptedOutSet>) -> u32 {
         let (slot, new) = self.units.enter(unit, hash, state);
         if new {
-            with_room(&mut self.heads, 1).push(NOBODY);
+            let out = out.is_some_and(|set| unit.with_text(|id| set.contains(id)));
+            with_room(&mut self.heads, 1).push(Head { out, ..NOBODY });
             let width = self.cents.len() + self.sums.cents;
             with_room(&mut self.cents, self.sums.cents).resize(width, 0);
         }
         slot
     }
 
-    /// Ids of the customers, in order.
+    /// Ids of the customers who did not opt out, in order.
     #[cfg(test)]
     pub(super) fn ids(&self) -> Vec<String> {
-        (0..self.len()).map(|slot| self.units.text(slot)).collect()
+        (0..self.len()).filter(|slot| !self.heads[*slot].out).map(|slot| self.units.text(slot)).collect()
     }
 
-    /// Number of customers.
+    /// Number of customers, those who opted out included.
     pub(super) fn len(&self) -> usize {
         self.heads.len()
     }
@@ -169,14 +193,15 @@ impl Table {
         self.heads.len() * self.sums.bytes() + self.units.bytes() + self.visits.bytes()
     }
 
-    /// Hands over the accounts one by one, with their customers' ids.
+    /// Hands over the accounts of all who did not opt out one by one, with their customers' ids.
     pub(super) fn read(self, mut take: impl FnMut(&Account, Id<'_>)) {
         let Self { sums, units, heads, cents, visits } = self;
         drop(visits);
         let words = sums.groups.div_ceil(MASK_BITS);
         let by_group = sums.groups > 0 && sums.cents == sums.groups;
         let mut account = Account { group_cents: vec![0; sums.groups], bought: vec![0; words], ..Account::default() };
-        for (slot, (head, row)) in heads.iter().zip(cents.chunks_exact(sums.cents)).enumerate() {
+        let rows = heads.iter().zip(cents.chunks_exact(sums.cents)).enumerate();
+        for (slot, (head, row)) in rows.filter(|(_, (head, _))| !head.out) {
             account.flags = u32::from(head.flags);
             account.purchases = i64::from(head.purchases);
             account.baskets = i64::from(head.visits);

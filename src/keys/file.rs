@@ -141,7 +141,8 @@ impl Folder {
 fn private(about: &Stat, trust: Trust, path: &str) -> Result<(), KeyError> {
     let refused = |why, remedy| Err(KeyError::Exposed { path: path.to_owned(), why, remedy });
     let own = about.st_uid == rustix::process::geteuid().as_raw();
-    if !own && !(trust == Trust::System && about.st_uid == 0) {
+    let systems = trust == Trust::System && about.st_uid == 0;
+    if !own && !systems {
         return refused("this belongs to another user", "run as its owner, or make a ring of your own");
     }
     // A service's credentials are shown to its group; nobody else writes to them.

@@ -124,8 +124,7 @@ impl Key {
     /// Eight digits that tell keys apart and say nothing of them.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let mac = self.mac("tactful key fingerprint", &[]);
-        mac[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.mac("tactful key fingerprint", &[])[..4])
     }
 }
 
@@ -147,6 +146,16 @@ impl InContext {
 fn add(mac: &mut Hmac<Sha256>, part: &[u8]) {
     mac.update(&(part.len() as u64).to_le_bytes());
     mac.update(part);
+}
+
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Random bytes of the system, for what must be new and not secret.

@@ -87,7 +87,7 @@ impl Place {
     }
 
     /// The folder, found to be private, and how a purpose's file is called there; `None` for keys in memory.
-    pub(super) fn folder(&self) -> Result<Option<(Folder, fn(Purpose) -> String)>, KeyError> {
+    pub(super) fn folder(&self) -> Result<Option<(Folder, Naming)>, KeyError> {
         Ok(match self {
             Self::Folder(path) => Some((Folder::open(path, Trust::Own)?, file_name)),
             Self::Credentials(path) => Some((Folder::open(path, Trust::System)?, credential)),
@@ -103,6 +103,9 @@ pub(super) fn file_name(purpose: Purpose) -> String {
 fn credential(purpose: Purpose) -> String {
     format!("tactful.{}", purpose.name())
 }
+
+/// How the file of a purpose is called.
+pub(super) type Naming = fn(Purpose) -> String;
 
 /// A path without links, as far as it exists.
 fn real(path: &Path) -> PathBuf {

@@ -13,7 +13,7 @@ pub enum ExitClass {
     BadData,
     /// A rule of the house refuses.
     Policy,
-    /// Consent is missing, stale or for another purpose.
+    /// Consent is missing, stale or for another purpose, or who opted out cannot be told.
     Consent,
     /// The machine is too small, or too little of it allowed.
     Machine,
@@ -106,6 +106,9 @@ pub enum RawError {
     /// Rows were asked for of a population that is not simulated.
     #[error("rows leave the program for simulated populations alone")]
     NotSimulated,
+    /// The spec names a register of opt-outs, and nobody opened it.
+    #[error("the spec names a register of opt-outs, and it was not opened; nothing is read without it")]
+    NoRegister,
     /// No file at the path.
     #[error("{file}: there is no such file; check the path, which starts at the spec's folder or at --data DIR")]
     MissingFile {
@@ -288,6 +291,7 @@ impl RawError {
         match self {
             Self::NotSimulated => "policy.not-simulated",
             Self::Consent(error) => error.code(),
+            Self::NoRegister => "register.not-opened",
             Self::MissingFile { .. } => "data.missing-file",
             Self::IsDirectory { .. } => "data.is-directory",
             Self::Permission { .. } => "data.permission",
@@ -315,7 +319,7 @@ impl RawError {
         match self {
             Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => ExitClass::BadSpec,
             Self::NotSimulated => ExitClass::Policy,
-            Self::Consent(_) => ExitClass::Consent,
+            Self::Consent(_) | Self::NoRegister => ExitClass::Consent,
             Self::Memory { .. } => ExitClass::Machine,
             Self::Internal { .. } => ExitClass::Internal,
             _ => ExitClass::BadData,

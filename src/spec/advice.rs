@@ -67,7 +67,8 @@ impl Spec {
         if privacy.epsilon_per_year == privacy.epsilon || privacy.delta_per_year == privacy.delta {
             advice.push("privacy.year pays for one release only: a second one this year will be refused".to_owned());
         }
-        if self.sources.opt_outs.is_none() && self.origin == super::checked::Origin::FirstParty {
+        let nobody = self.sources.opt_outs.is_none() && self.sources.register.is_none();
+        if nobody && self.origin == super::checked::Origin::FirstParty {
             advice.push("no [sources.opt_outs]: everyone in the transactions is counted".to_owned());
         }
     }

@@ -72,6 +72,19 @@ pub struct Sources {
     pub opt_outs: Option<OptOuts>,
     /// Who consented to what.
     pub consent: Option<super::people::Consent>,
+    /// The register of opt-outs, when it counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub register: Option<RegisterFile>,
+}
+
+/// Where the register of opt-outs is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegisterFile {
+    /// Where the command line keeps it, or is told that it is.
+    Usual,
+    /// At a path, relative to the spec's folder or `--data DIR`.
+    At(PathBuf),
 }
 
 /// A file and how to read it.

@@ -253,6 +253,7 @@ const PRODUCTS: &str = r#"
 # category = "category"
 
 # [sources.opt_outs]   # who opted out: their rows are dropped before anything is counted
+# register = true   # the register that `tactful optout` keeps; or, or besides, a file:
 # file = "opt_outs.csv"
 # unit = "customer_id"
 "#;

@@ -196,13 +196,16 @@ pub struct RawProducts {
     pub category: Option<String>,
 }
 
-/// Who opted out: their rows are dropped before anything is counted.
+/// Who opted out: their rows are dropped before anything is counted. A file, the register, or both.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "OptOuts")]
 pub struct RawOptOuts {
-    /// Path of the file.
-    #[schemars(required)]
+    /// The register that `tactful optout` keeps: true for the usual place, or the path of its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub register: Option<RawRegister>,
+    /// Path of a file with a row for each.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Layout; told by the file's name when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,9 +213,20 @@ pub struct RawOptOuts {
     /// Separator of a csv file; a comma when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<String>,
-    /// Column of the customer or household id.
-    #[schemars(required)]
+    /// Column of the customer or household id in that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+}
+
+/// Where the register of opt-outs is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Register")]
+pub enum RawRegister {
+    /// At the usual place.
+    Usual(bool),
+    /// Path of the file.
+    File(String),
 }
 
 /// What happens to rows that break a rule.

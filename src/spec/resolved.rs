@@ -6,13 +6,14 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::checked::{
-    Amount, Feature, FeatureKind, File, Format, PromotionTarget, Promotions, Sources, Spec, Taxonomy, Transactions,
+    Amount, Feature, FeatureKind, File, Format, PromotionTarget, Promotions, RegisterFile, Sources, Spec, Taxonomy,
+    Transactions,
 };
 use super::people::{RawConsent, RawDestination};
 use super::raw::{
     RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawOptOuts,
-    RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText,
-    RawTransactions, RawWindow, RawYear,
+    RawPrivacy, RawProducts, RawPromotions, RawRegister, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy,
+    RawText, RawTransactions, RawWindow, RawYear,
 };
 use super::sensitive::Policy;
 
@@ -144,10 +145,23 @@ fn sources(sources: &Sources) -> RawSources {
     });
     let opt_outs = sources.opt_outs.as_ref().map(|opt_outs| {
         let (format, separator) = format(&opt_outs.file);
-        RawOptOuts { file: Some(path(&opt_outs.file)), format, separator, unit: Some(opt_outs.unit.clone()) }
+        let (file, unit) = (Some(path(&opt_outs.file)), Some(opt_outs.unit.clone()));
+        RawOptOuts { register: None, file, format, separator, unit }
     });
-    let consent = sources.consent.as_ref().map(RawConsent::from);
-    RawSources { transactions: Some(transactions(&sources.transactions)), products, opt_outs, consent }
+    let register = sources.register.as_ref().map(|register| match register {
+        RegisterFile::Usual => RawRegister::Usual(true),
+        RegisterFile::At(path) => RawRegister::File(path.to_string_lossy().into_owned()),
+    });
+    let opt_outs = match (opt_outs, register) {
+        (None, None) => None,
+        (opt_outs, register) => Some(RawOptOuts { register, ..opt_outs.unwrap_or_default() }),
+    };
+    RawSources {
+        transactions: Some(transactions(&sources.transactions)),
+        products,
+        opt_outs,
+        consent: sources.consent.as_ref().map(RawConsent::from),
+    }
 }
 
 fn transactions(transactions: &Transactions) -> RawTransactions {

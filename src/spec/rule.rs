@@ -73,6 +73,8 @@ rules! {
     WindowShort { days: i64 } = "spec.window-short", "a window of {days} days is shorter than 28", "choose a window of at least four weeks: nothing finer is computed";
 
     // Files and columns.
+    /// A register that is neither at the usual place nor at a path.
+    RegisterFile = "spec.register", "`register` must be true or the path of a file", "write true for the usual place, or take the key out";
     /// A blank path.
     Path = "spec.path", "a file needs a path", "write a path, relative to the spec's folder or to --data DIR";
     /// A file name that does not tell its format.

@@ -128,7 +128,8 @@ fn branch<'a>(node: &'a Schema, value: &Value) -> &'a Schema {
         Value::Float(_) => branch["type"] == "number",
         Value::Array(_) => branch["type"] == "array",
         Value::Table(_) => branch["type"] == "object",
-        Value::Boolean(_) | Value::Datetime(_) => false,
+        Value::Boolean(_) => branch["type"] == "boolean",
+        Value::Datetime(_) => false,
     };
     branches.iter().map(resolve).find(of_type).unwrap_or(node)
 }

@@ -1,6 +1,7 @@
 //! Hand-computed sums and features.
 
 mod files;
+mod register;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,7 +36,7 @@ pub(super) fn accounts_in(
     let rows = mapping.select(rows.lazy(), spec, aggregate::needs(spec));
     let mut all = BTreeMap::new();
     let mut passes = 0;
-    aggregate::tables(&rows, spec, &mapping, &classes, room, |tables, _| {
+    aggregate::tables(&rows, spec, &mapping, &classes, None, room, |tables, _| {
         passes += 1;
         by_customer(tables, &mut all);
     })?;
@@ -50,7 +51,8 @@ pub(super) fn room(spec: &Spec, tables: u64) -> Room {
 /// The accounts of the files of a spec by customer.
 pub(super) fn accounts_of_files(spec: &Spec, base: &Path) -> Result<BTreeMap<String, Account>, RawError> {
     let mut all = BTreeMap::new();
-    let _ = super::lines(spec, base, &Memory::of_machine(), &[], super::Utc::now(), &|_| {})?
+    let who = super::Who { out: None, purposes: &[], now: super::Utc::now() };
+    let _ = super::lines(spec, base, &who, &Memory::of_machine(), &|_| {})?
         .try_map_sealed(|lines| lines.tables(spec, &room(spec, u64::MAX), |tables, _| by_customer(tables, &mut all)))?;
     Ok(all)
 }

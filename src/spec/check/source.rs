@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 
 use super::super::checked::{
-    Amount, File, Format, OptOuts, Products, PromotionTarget, Promotions, Sources, Transactions,
+    Amount, File, Format, OptOuts, Products, PromotionTarget, Promotions, RegisterFile, Sources, Transactions,
 };
 use super::super::policy::personal_word;
 use super::super::raw::{
-    RawAmount, RawFormat, RawGroup, RawOptOuts, RawProducts, RawPromotions, RawSources, RawTaxonomy, RawText,
-    RawTransactions,
+    RawAmount, RawFormat, RawGroup, RawOptOuts, RawProducts, RawPromotions, RawRegister, RawSources, RawTaxonomy,
+    RawText, RawTransactions,
 };
 use super::super::report::Report;
 use super::super::rule::{Rule, shown};
@@ -62,9 +62,9 @@ pub(super) fn sources(raw: RawSources, context: &Context, report: &mut Report<'_
     report.must(joined, "sources.products", || Rule::ProductMissing);
     let transactions = transactions(raw_transactions, report);
     let products = raw.products.and_then(|raw| products(raw, report));
-    let opt_outs = raw.opt_outs.and_then(|raw| opt_outs(raw, report));
+    let (opt_outs, register) = raw.opt_outs.map_or((None, None), |raw| opt_outs(raw, report));
     let consent = raw.consent.and_then(|raw| super::super::people::consent(raw, report));
-    Some(Sources { transactions: transactions?, products, opt_outs, consent })
+    Some(Sources { transactions: transactions?, products, opt_outs, register, consent })
 }
 
 fn transactions(raw: RawTransactions, report: &mut Report<'_>) -> Option<Transactions> {
@@ -117,12 +117,44 @@ fn products(raw: RawProducts, report: &mut Report<'_>) -> Option<Products> {
     Some(Products { file: file?, product: product?, category: category? })
 }
 
-fn opt_outs(raw: RawOptOuts, report: &mut Report<'_>) -> Option<OptOuts> {
+fn opt_outs(raw: RawOptOuts, report: &mut Report<'_>) -> (Option<OptOuts>, Option<RegisterFile>) {
     let at = "sources.opt_outs";
+    let raw_register = raw.register.is_some();
+    let register = raw.register.and_then(|register| match register {
+        RawRegister::Usual(true) => Some(RegisterFile::Usual),
+        RawRegister::File(path) if !path.trim().is_empty() && !path.contains('\0') => {
+            Some(RegisterFile::At(PathBuf::from(path)))
+        }
+        // Whoever writes false may think that it opens a way past the register.
+        RawRegister::Usual(false) | RawRegister::File(_) => {
+            report.add(&format!("{at}.register"), Rule::RegisterFile);
+            None
+        }
+    });
+    let wrong = register.is_none() && (raw_register || report.was_taken_out(&format!("{at}.register")));
+    let layout = raw.format.is_some() || raw.separator.is_some();
+    if (wrong || register.is_some()) && raw.file.is_none() && raw.unit.is_none() && !layout {
+        return (None, register);
+    }
+    for (key, there, meaning) in [
+        (
+            "file",
+            raw.file.is_some(),
+            "the path of a file with a row for each who opted out, unless `register` says who",
+        ),
+        ("unit", raw.unit.is_some(), "the column of the customer or household id in that file"),
+    ] {
+        let missing = || Rule::Missing { key: key.to_owned(), meaning: meaning.to_owned() };
+        // What is misspelt or of the wrong type is told once.
+        let at = format!("{at}.{key}");
+        if !there && !report.was_taken_out(&at) {
+            report.add(&at, missing());
+        }
+    }
     let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
     let mut columns = Columns { at, of_people: true, used: BTreeMap::new() };
     let unit = raw.unit.and_then(|column| columns.unit(column, report));
-    Some(OptOuts { file: file?, unit: unit? })
+    (file.zip(unit).map(|(file, unit)| OptOuts { file, unit }), register)
 }
 
 pub(super) fn promotions(raw: RawPromotions, context: &Context, report: &mut Report<'_>) -> Option<Promotions> {

@@ -1,0 +1,462 @@
+//! Keys, the register of opt-outs and its channels, through the real binary.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says plainly what it skips"
+)]
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{CANARY, Case, Said, mode, release_in, tactful};
+use serde_json::Value;
+
+const FILE: &str = "file = \"opt_outs.csv\"\nunit = \"customer\"\n";
+
+/// A corner shop whose spec names the register, with keys and an empty register at the usual places.
+fn shop(customers: usize) -> Case {
+    let case = Case::corner_shop(customers);
+    case.edit(FILE, "register = true\n");
+    optout(&case, &["keys", "init"]).ok();
+    optout(&case, &["optout", "init"]).ok();
+    case
+}
+
+fn command(case: &Case, args: &[&str]) -> Command {
+    let mut command = tactful(case.path());
+    command.arg("--quiet").args(args).env("TACTFUL_POPULATION", "corner-shop");
+    command
+}
+
+fn optout(case: &Case, args: &[&str]) -> Said {
+    Said::of(&command(case, args).output().unwrap())
+}
+
+/// With a line on standard input.
+fn typed(case: &Case, args: &[&str], line: &str) -> Said {
+    let mut command = command(case, args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    Said::of(&child.wait_with_output().unwrap())
+}
+
+fn keys(case: &Case) -> PathBuf {
+    case.path().join("config/tactful/keys/corner-shop")
+}
+
+fn register(case: &Case) -> PathBuf {
+    case.path().join("xdg/tactful/corner-shop.optouts")
+}
+
+fn id(customer: usize) -> String {
+    format!("{CANARY}c{customer}")
+}
+
+fn batch(customers: impl Iterator<Item = usize>) -> String {
+    customers.fold("id\n".to_owned(), |text, customer| text + &id(customer) + "\n")
+}
+
+/// The noised number of customers in a release.
+fn size(release: &Value) -> f64 {
+    release["population_size"]["estimate"].as_f64().unwrap()
+}
+
+/// How many are out, exactly.
+fn out(case: &Case) -> u64 {
+    optout(case, &["--format", "json", "optout", "status", "--exact-count"]).ok().json()["out"].as_u64().unwrap()
+}
+
+#[track_caller]
+fn refused(said: &Said, status: i32, code: &str) {
+    assert_eq!(said.status, Some(status), "{said:#?}");
+    assert!(said.stderr.trim_end().ends_with(&format!("[{code}]")), "{code}: {said:#?}");
+    assert_eq!(said.stdout, "");
+    assert!(!said.stderr.contains(CANARY), "{said:#?}");
+}
+
+#[test]
+fn whoever_is_entered_is_in_no_output_that_begins_later() {
+    let case = shop(400);
+    case.say("check", &[]).ok();
+    let all = size(&case.survives());
+    assert!((all - 400.0).abs() < 50.0, "{all}");
+    // Half of the shop, at once and one by one.
+    case.write("drop.csv", &batch((0..400).step_by(2).skip(2)));
+    optout(&case, &["optout", "import", case.file("drop.csv").to_str().unwrap()]).ok();
+    typed(&case, &["optout", "add"], &format!("{}\n", id(0))).ok();
+    optout(&case, &["optout", "add", &format!(" {} ", id(2))]).ok();
+    let second = case.releases().join("second");
+    let said = case.run_to(&second).ok();
+    case.keeps_secrets(&said);
+    let left = size(&release_in(&second));
+    assert!((left - 200.0).abs() < 50.0, "{left}");
+    assert_eq!(out(&case), 200);
+}
+
+#[test]
+fn the_answer_is_the_same_whoever_it_is_about() {
+    let case = shop(20);
+    let answers = |action: &str, format: &str| {
+        let mut all = Vec::new();
+        // A customer, somebody unknown, both once more, the same under another spelling, by code.
+        let code = optout(&case, &["optout", "code", &id(5)]).ok().stdout;
+        for who in [id(1), "nobody".into(), id(1), "nobody".into(), format!("  {}", id(1)), code.trim().into()] {
+            let said = optout(&case, &["--format", format, "optout", action, &who]).ok();
+            let typed = typed(&case, &["--format", format, "optout", action, "-"], &format!("{who}\r\n")).ok();
+            assert_eq!((&said.stdout, &said.stderr), (&typed.stdout, &typed.stderr));
+            all.push((said.stdout, said.stderr));
+        }
+        all.dedup();
+        assert_eq!(all.len(), 1, "{all:#?}");
+        all.remove(0).0
+    };
+    for format in ["text", "json"] {
+        assert_ne!(answers("add", format), answers("remove", format));
+    }
+    assert_eq!(out(&case), 0);
+}
+
+#[test]
+fn a_code_opts_out_and_back_in_without_an_id() {
+    let case = shop(20);
+    let code = optout(&case, &["optout", "code", &id(5)]).ok().stdout.trim().to_owned();
+    assert_eq!(code.len(), 29, "{code}");
+    assert!(!code.to_lowercase().contains(CANARY));
+    optout(&case, &["optout", "add", &code.to_lowercase().replace('-', " ")]).ok();
+    assert_eq!(out(&case), 1);
+    for purpose in ["register", "codes"] {
+        optout(&case, &["keys", "rotate", purpose]).ok();
+    }
+    assert_eq!(out(&case), 1);
+    optout(&case, &["optout", "remove", &code]).ok();
+    assert_eq!(out(&case), 0);
+    let last = if code.ends_with('0') { "1" } else { "0" };
+    let slip = format!("{}{last}", &code[..28]);
+    refused(&optout(&case, &["optout", "add", &slip]), 15, "optout.code-mistyped");
+    // One that another shop printed.
+    let other = shop(20);
+    let foreign = optout(&other, &["optout", "code", "7"]).ok().stdout;
+    refused(&optout(&case, &["optout", "add", foreign.trim()]), 15, "optout.code-not-ours");
+    refused(&optout(&case, &["optout", "add", "  "]), 15, "optout.no-id");
+    assert_eq!(optout(&case, &["optout", "add", "--id", &slip]).status, Some(0), "an id may look like a code");
+    refused(&typed(&case, &["optout", "add"], "1\n2\n"), 2, "usage");
+    assert_eq!(out(&case), 1);
+}
+
+#[test]
+fn a_run_without_register_or_keys_reads_nothing_and_spends_nothing() {
+    let case = shop(400);
+    optout(&case, &["optout", "add", &id(1)]).ok();
+    let kept = fs::read(register(&case)).unwrap();
+    let key = keys(&case).join("register.key");
+    let away = case.path().join("away");
+
+    fs::rename(register(&case), &away).unwrap();
+    case.refuses(13, "register.missing", &["corner-shop.optouts", "tactful optout init"]);
+    refused(&case.say("check", &[]), 13, "register.missing");
+    fs::rename(&away, register(&case)).unwrap();
+
+    fs::rename(keys(&case), &away).unwrap();
+    case.refuses(13, "keys.missing", &["tactful keys init"]);
+    refused(&optout(&case, &["optout", "add", &id(2)]), 13, "keys.missing");
+    fs::rename(&away, keys(&case)).unwrap();
+
+    mode(&key, 0o644);
+    case.refuses(13, "keys.exposed", &["register.key", "chmod"]);
+    mode(&key, 0o600);
+    fs::rename(&key, &away).unwrap();
+    case.refuses(13, "keys.missing-purpose", &["register"]);
+    fs::rename(&away, &key).unwrap();
+
+    optout(&case, &["optout", "add", &id(2)]).ok();
+    let newest = fs::read(register(&case)).unwrap();
+    fs::write(register(&case), &kept).unwrap();
+    case.refuses(14, "register.older-copy", &["newest copy"]);
+    fs::write(register(&case), &newest[..newest.len() / 2]).unwrap();
+    assert_eq!(case.run().status, Some(14));
+    fs::write(register(&case), b"").unwrap();
+    case.refuses(14, "register.foreign-file", &["corner-shop.optouts"]);
+    fs::write(register(&case), &newest).unwrap();
+    rusqlite::Connection::open(register(&case)).unwrap().execute_batch("DELETE FROM entry").unwrap();
+    case.refuses(14, "register.integrity", &["changed or cut"]);
+    fs::write(register(&case), &newest).unwrap();
+    case.survives();
+}
+
+#[test]
+fn keys_and_registers_of_others_are_refused() {
+    let case = shop(400);
+    let other = case.path().join("other");
+    let (keys_of, file) = (other.join("keys"), other.join("register"));
+    let (keys_of, file) = (keys_of.to_str().unwrap(), file.to_str().unwrap());
+    case.call(&["keys", "init", "--population", "other-shop", "--keys", keys_of]).ok();
+    case.call(&["optout", "init", "--population", "other-shop", "--keys", keys_of, "--register", file]).ok();
+    let with = |args: &[&str]| Said::of(&case.command("run", args).arg("--out").arg(case.out()).output().unwrap());
+    refused(&with(&["--keys", keys_of]), 13, "keys.other-population");
+    refused(&with(&["--register", file]), 13, "register.other-population");
+    assert!(!case.ledger().exists(), "nothing was spent");
+    case.edit("register = true", &format!("register = {file:?}"));
+    case.refuses(13, "register.other-population", &["other-shop"]);
+}
+
+#[test]
+fn keys_do_not_lie_among_the_data() {
+    let case = shop(400);
+    let inside = case.data().join("keys");
+    fs::create_dir(&inside).unwrap();
+    for name in fs::read_dir(keys(&case)).unwrap().map(|entry| entry.unwrap().file_name()) {
+        fs::copy(keys(&case).join(&name), inside.join(&name)).unwrap();
+    }
+    mode(&inside, 0o700);
+    let said = Said::of(&case.command("check", &["--keys"]).arg(&inside).output().unwrap());
+    refused(&said, 12, "keys.inside-data");
+    let said = Said::of(&case.command("run", &["--keys"]).arg(&inside).arg("--out").arg(case.out()).output().unwrap());
+    refused(&said, 12, "keys.inside-data");
+    assert!(!case.ledger().exists());
+}
+
+#[test]
+fn keys_are_made_once_and_never_shown() {
+    let case = shop(20);
+    refused(&optout(&case, &["keys", "init"]), 2, "keys.exist");
+    let secret = |name: &str| {
+        let text = fs::read_to_string(keys(&case).join(name)).unwrap();
+        text.lines().last().unwrap().split(' ').nth(1).unwrap().to_owned()
+    };
+    let before = secret("register.key");
+    let mut said = vec![optout(&case, &["--format", "json", "keys", "rotate", "register"]).ok()];
+    assert_eq!(said[0].json()["generation"], 2);
+    said.push(optout(&case, &["keys", "rotate", "vault"]).ok());
+    said.push(optout(&case, &["keys", "status"]).ok());
+    said.push(optout(&case, &["--format", "json", "keys", "status"]).ok());
+    assert_eq!(said[3].json()["keys"][0]["generations"], 2);
+    refused(&optout(&case, &["keys", "rotate", "codes", "--keys", "/nowhere"]), 13, "keys.missing");
+    assert_eq!(optout(&case, &["keys", "rotate", "pins"]).status, Some(2));
+    for said in &said {
+        for secret in [&before, &secret("register.key"), &secret("vault.key")] {
+            assert!(!said.stdout.contains(&secret[..16]) && !said.stderr.contains(&secret[..16]), "{said:#?}");
+        }
+    }
+}
+
+#[test]
+fn keys_from_the_environment_leave_it() {
+    let case = shop(400);
+    optout(&case, &["keys", "rotate", "register"]).ok();
+    optout(&case, &["optout", "add", &id(1)]).ok();
+    let text = fs::read_to_string(keys(&case).join("register.key")).unwrap();
+    let digits: Vec<&str> = text.lines().skip(3).map(|line| line.split(' ').nth(1).unwrap()).collect();
+    fs::rename(keys(&case), case.path().join("away")).unwrap();
+    let with_keys = |mut command: Command| {
+        command.env("TACTFUL_KEY_REGISTER", digits.join(","));
+        command
+    };
+    let mut run = case.command("run", &["--out"]);
+    run.arg(case.out());
+    Said::of(&with_keys(run).output().unwrap()).ok();
+    let status = with_keys(command(&case, &["--format", "json", "optout", "status", "--exact-count"]));
+    let said = Said::of(&{ status }.output().unwrap()).ok().json();
+    assert_eq!((&said["out"], &said["remembered"]), (&1.into(), &false.into()));
+    refused(
+        &Said::of(&with_keys(command(&case, &["keys", "rotate", "register"])).output().unwrap()),
+        2,
+        "keys.handed-over",
+    );
+    let mut wrong = command(&case, &["keys", "status"]);
+    let said = Said::of(&wrong.env("TACTFUL_KEY_CODES", &digits[0][1..]).output().unwrap());
+    refused(&said, 13, "keys.broken");
+    assert!(!said.stderr.contains(&digits[0][1..9]));
+
+    // What the system shows of a process that goes on running.
+    let folder = case.path().join("drops");
+    fs::create_dir(&folder).unwrap();
+    let mut watch = with_keys(command(&case, &["optout", "watch", folder.to_str().unwrap()]));
+    let mut child = watch.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    for _ in 0..400 {
+        if folder.join("refused").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let shown: Vec<u8> = ["environ", "cmdline"]
+        .iter()
+        .filter_map(|name| fs::read(format!("/proc/{}/{name}", child.id())).ok())
+        .flatten()
+        .collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(folder.join("refused").exists(), "it never began to watch");
+    let text = String::from_utf8_lossy(&shown);
+    assert!(digits.iter().all(|digits| !text.contains(&digits[..16])), "a key is shown");
+    assert!(!text.contains("TACTFUL_KEY_REGISTER"));
+}
+
+#[test]
+fn a_retry_hands_out_its_release_as_before() {
+    let case = shop(400);
+    let ask = || {
+        let mut run = case.command("run", &["--format", "json", "--request-id", "july", "--out"]);
+        Said::of(&run.arg(case.out()).output().unwrap()).ok().json()
+    };
+    assert_eq!(ask()["repeated"], false);
+    optout(&case, &["optout", "add", &id(1)]).ok();
+    assert_eq!(ask()["repeated"], true);
+    assert_eq!(case.reservations(), 1);
+}
+
+#[test]
+fn a_spec_may_name_a_file_and_the_register_and_neither_half() {
+    let case = shop(400);
+    case.edit("register = true\n", &format!("register = true\n{FILE}"));
+    case.write("opt_outs.csv", &batch((0..400).step_by(2)).replace("id\n", "customer\n"));
+    optout(&case, &["optout", "add", &id(1)]).ok();
+    let left = size(&case.survives());
+    assert!((left - 199.0).abs() < 50.0, "{left}");
+    let refuses = |from: &str, to: &str, code: &str| {
+        let case = shop(20);
+        case.edit(from, to);
+        let said = case.say("check", &[]);
+        assert_eq!(said.status, Some(3), "{said:#?}");
+        assert!(said.stderr.contains(code), "{said:#?}");
+    };
+    refuses("register = true\n", "register = false\n", "spec.register");
+    refuses("register = true\n", "register = \" \"\n", "spec.register");
+    refuses("register = true\n", "register = 3\n", "spec.");
+    refuses("register = true\n", "", "spec.missing-key");
+    refuses("register = true\n", "register = true\nfile = \"opt_outs.csv\"\n", "spec.missing-key");
+    refuses("register = true\n", "register = true\nunit = \"customer\"\n", "spec.missing-key");
+}
+
+#[test]
+fn a_batch_with_a_bad_line_is_not_taken_and_its_cells_are_not_shown() {
+    let case = shop(20);
+    case.write("drop.csv", &format!("id,action\n{},add\n{},perhaps\n,add\n", id(1), id(2)));
+    let said = optout(&case, &["optout", "import", case.file("drop.csv").to_str().unwrap()]);
+    refused(&said, 15, "optout.bad-lines");
+    assert!(said.stderr.contains("lines 3, 4;"), "{said:#?}");
+    assert_eq!(out(&case), 0);
+    refused(&optout(&case, &["optout", "import", "no-such.csv"]), 15, "optout.bad-batch");
+    case.write("drop.csv", &format!("id,action\n{},add\n{},add\n{},remove\n", id(1), id(2), id(1)));
+    for _ in 0..2 {
+        optout(&case, &["optout", "import", case.file("drop.csv").to_str().unwrap()]).ok();
+        assert_eq!(out(&case), 1, "twice is the same as once, and lines count in their order");
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_watched_folder_takes_batches_and_nothing_else() {
+    let case = shop(20);
+    let folder = case.path().join("drops");
+    fs::create_dir(&folder).unwrap();
+    let drop = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    let look = |more: &[&str]| {
+        let mut args = vec!["optout", "watch", folder.to_str().unwrap(), "--once"];
+        args.extend_from_slice(more);
+        optout(&case, &args)
+    };
+    drop("till.csv", &batch(1..4));
+    let said = look(&["--settle", "3600"]).ok();
+    assert!(said.stdout.contains("0 files"), "{said:#?}");
+    assert_eq!(out(&case), 0, "somebody may still write to it");
+    look(&["--settle", "0"]).ok();
+    assert_eq!((out(&case), names(&folder.join("done"))), (3, vec!["till.csv".into()]));
+
+    // A second one of the name, one that is not whole yet, and whatever is no batch.
+    drop("till.csv", &batch(4..6));
+    drop("late.csv.part", &batch(6..7));
+    drop(".hidden.csv", &batch(7..8));
+    drop("bad.csv", &format!("id\n{}\nnan\n", id(8)));
+    let elsewhere = case.path().join("elsewhere.csv");
+    fs::write(&elsewhere, batch(9..10)).unwrap();
+    symlink(&elsewhere, folder.join("link.csv")).unwrap();
+    fs::hard_link(&elsewhere, folder.join("twice.csv")).unwrap();
+    fs::create_dir(folder.join("folder.csv")).unwrap();
+    let huge = fs::File::create(folder.join("huge.csv")).unwrap();
+    huge.set_len(300 << 20).unwrap();
+    let fifo = folder.join("pipe.csv");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let said = look(&["--settle", "0"]);
+    assert_eq!(said.status, Some(15), "{said:#?}");
+    assert!(!said.stderr.contains(CANARY) && said.stderr.contains("lines 3;"), "{said:#?}");
+    assert_eq!(out(&case), 5);
+    assert_eq!(names(&folder.join("done")), ["1-till.csv", "till.csv"]);
+    let refused_names = ["bad.csv", "folder.csv", "huge.csv", "link.csv", "pipe.csv", "twice.csv"];
+    assert_eq!(names(&folder.join("refused")), refused_names);
+    assert_eq!(names(&folder.join("taken")), [""; 0]);
+    assert_eq!(names(&folder), [".hidden.csv", "done", "late.csv.part", "refused", "taken"]);
+    assert!(elsewhere.exists());
+    for own in ["done", "refused", "taken"] {
+        assert_eq!(fs::metadata(folder.join(own)).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    // What a program that was killed had taken is entered by the next.
+    fs::write(folder.join("taken/left.csv"), batch(10..12)).unwrap();
+    look(&["--settle", "0", "--remove"]).ok();
+    assert_eq!((out(&case), names(&folder.join("done")).len()), (7, 2));
+    // An unsound register takes nothing.
+    drop("more.csv", &batch(12..14));
+    rusqlite::Connection::open(register(&case)).unwrap().execute_batch("UPDATE about SET layers = 0").unwrap();
+    assert_eq!(look(&["--settle", "0"]).status, Some(13));
+    assert!(folder.join("more.csv").exists());
+    // Its own folders are its own.
+    let trap = case.path().join("trap");
+    fs::create_dir(&trap).unwrap();
+    symlink(case.path(), trap.join("done")).unwrap();
+    let said = optout(&case, &["optout", "watch", trap.to_str().unwrap(), "--once"]);
+    refused(&said, 15, "optout.bad-batch");
+}
+
+/// Killed wherever the sources name a place, an entry is there or not, and nobody who was out is lost.
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn kills_lose_nobody() {
+    let places = [
+        (["optout", "add", "new"], "register.entered"),
+        (["optout", "add", "new"], "register.committed"),
+        (["keys", "rotate", "register"], "keys.drafted"),
+        (["keys", "rotate", "register"], "register.rotate.keyed"),
+        (["keys", "rotate", "register"], "register.rotate.written"),
+        (["keys", "rotate", "register"], "register.rotate.committed"),
+        (["keys", "rotate", "codes"], "keys.drafted"),
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text =
+        ["src/consent/register/mod.rs", "src/keys/file.rs"].map(|file| fs::read_to_string(root.join(file)).unwrap());
+    let named = text.concat().matches("failpoint(\"").count();
+    let all: std::collections::BTreeSet<&str> = places.iter().map(|(_, place)| *place).collect();
+    assert_eq!(named, all.len(), "a place where nobody is killed");
+    let case = shop(20);
+    for customer in 1..4 {
+        optout(&case, &["optout", "add", &id(customer)]).ok();
+    }
+    let code = optout(&case, &["optout", "code", &id(9)]).ok().stdout;
+    for (args, place) in places {
+        let killed = Said::of(&command(&case, &args).env("TACTFUL_FAILPOINT", place).output().unwrap());
+        assert_eq!(killed.signal, Some(9), "{place}: {killed:#?}");
+        optout(&case, &["optout", "remove", "new"]).ok();
+        assert_eq!(out(&case), 3, "{place}");
+        for action in ["add", "remove"] {
+            optout(&case, &["optout", action, code.trim()]).ok();
+        }
+        optout(&case, &args).ok();
+        optout(&case, &["optout", "remove", "new"]).ok();
+        assert_eq!(out(&case), 3, "{place}");
+    }
+    for customer in 1..4 {
+        optout(&case, &["optout", "remove", &id(customer)]).ok();
+    }
+    assert_eq!(out(&case), 0, "they were the very ones");
+}
