@@ -9,7 +9,7 @@ use super::assign::{Assigner, AssignerError};
 use super::edge::EdgeError;
 use super::receipts::{Receipts, ReceiptsError};
 use crate::feature::{Own, own_row};
-use crate::release::{Release, spec_of};
+use crate::release::{Release, is_repeated, spec_of};
 use crate::source::{ExitClass, RawError};
 use crate::spec::sensitive::Policy;
 use crate::spec::{Amount, Format, Spec, Transactions, Window};
@@ -168,12 +168,14 @@ impl Local {
     /// [`LocalError::Assigner`], [`LocalError::SpecNeeded`], [`LocalError::OtherSpec`].
     pub fn new(release: Release, spec: Option<Spec>) -> Result<Self, LocalError> {
         let assigner = Assigner::of(&release)?;
-        let wanted = release.assignment.as_ref().map(|assignment| assignment.spec_sha256.clone());
-        let is_the_one = |spec: &Spec| Some(spec.fingerprint()) == wanted && spec.features.len() == assigner.features();
+        let whole = release.assignment.as_ref().is_some_and(|assignment| assignment.spec_is_whole);
         let spec = match spec {
-            Some(spec) => Some(spec).filter(is_the_one).ok_or(LocalError::OtherSpec)?,
-            None => spec_of(&release).filter(is_the_one).ok_or(LocalError::SpecNeeded)?,
+            Some(spec) => Some(spec).filter(|spec| is_repeated(spec, &release)).ok_or(LocalError::OtherSpec)?,
+            None => Some(&release).filter(|_| whole).and_then(spec_of).ok_or(LocalError::SpecNeeded)?,
         };
+        if spec.features.len() != assigner.features() {
+            return Err(AssignerError::Broken.into());
+        }
         Ok(Self { release, spec, assigner })
     }
 

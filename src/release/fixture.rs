@@ -119,7 +119,7 @@ pub(crate) fn example() -> Release {
         }],
         population_size: around(2471.0, 24.0),
         assignment: Some(Assignment {
-            spec_sha256: "00".repeat(32),
+            spec_is_whole: false,
             policy: "2026-11-22".into(),
             points: (1..=PLANS.len()).map(|number| point(number, features.len())).collect(),
         }),
