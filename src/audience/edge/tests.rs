@@ -31,13 +31,15 @@ impl Dice {
     }
 }
 
+/// Receipts with a name of their own, and the last day of the window if it moves.
+type Case = (String, Option<&'static str>, Vec<Value>);
+
 /// A model and what receipts are drawn from.
 struct Set {
     name: &'static str,
     local: Local,
     model: EdgeModel,
-    /// Receipts with a name of their own.
-    by_hand: Vec<(String, Option<&'static str>, Vec<Value>)>,
+    by_hand: Vec<Case>,
 }
 
 /// Names that only careful programs compare alike.
@@ -144,12 +146,7 @@ fn simulated_shop() -> Set {
 }
 
 /// Points: random ones, and two at one place, so that ties are.
-fn set(
-    name: &'static str,
-    spec: &Spec,
-    names: Option<&[String]>,
-    by_hand: Vec<(String, Option<&'static str>, Vec<Value>)>,
-) -> Set {
+fn set(name: &'static str, spec: &Spec, names: Option<&[String]>, by_hand: Vec<Case>) -> Set {
     let mut dice = Dice(name.len() as u64);
     let lattice = feature::lattice(spec).unwrap();
     let mut point = || -> Vec<i32> {
@@ -164,7 +161,7 @@ fn set(
     Set { name, local, model, by_hand }
 }
 
-fn by_hand() -> Vec<(String, Option<&'static str>, Vec<Value>)> {
+fn by_hand() -> Vec<Case> {
     let line = |date: &str, basket: Value, category: &str, amount: f64| json!({ "date": date, "basket": basket, "category": category, "amount": amount });
     let on = |date: &str| vec![line(date, json!("b"), "apple", 2.5)];
     let one =
