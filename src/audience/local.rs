@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::assign::{Assigner, AssignerError};
 use super::edge::EdgeError;
 use super::receipts::{Receipts, ReceiptsError};
-use crate::feature::{Own, own_row};
+use crate::feature::{Own, TextColumns, own_row};
 use crate::release::{Release, is_repeated, spec_of};
 use crate::source::{ExitClass, RawError};
 use crate::spec::sensitive::Policy;
@@ -307,7 +307,7 @@ fn receipt_columns(spec: &mut Spec, receipts: &Receipts) {
 
 /// The mapped columns of the receipts. Without a column for the customer, all lines are of one; without one for baskets, a day
 /// is a basket; without one for discounts, there are none. The others must be in a header. JSON has no header.
-fn lines(t: &Transactions, receipts: &Receipts, named: bool) -> Result<Vec<(String, Vec<Option<String>>)>, LocalError> {
+fn lines(t: &Transactions, receipts: &Receipts, with_unit: bool) -> Result<TextColumns, LocalError> {
     let mut needed: Vec<&str> = vec![&t.date];
     match &t.amount {
         Amount::Column(amount) => needed.push(amount),
@@ -326,7 +326,7 @@ fn lines(t: &Transactions, receipts: &Receipts, named: bool) -> Result<Vec<(Stri
         }
     }
     let mut lines = receipts.select(&names);
-    if !named && let Some((_, cells)) = lines.first_mut() {
+    if !with_unit && let Some((_, cells)) = lines.first_mut() {
         cells.fill(Some("1".to_owned()));
     }
     Ok(lines)

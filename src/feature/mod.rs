@@ -28,7 +28,7 @@ use account::Account;
 use aggregate::Stop;
 pub use array::{ArrayBounds, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
-pub(crate) use own::{Own, own_row};
+pub(crate) use own::{Own, TextColumns, own_row};
 use room::Room;
 use table::Table;
 

@@ -14,6 +14,9 @@ use crate::source::memory::Memory;
 use crate::source::{RawError, Shape, guard};
 use crate::spec::Spec;
 
+/// Columns of text by name, all of one length.
+pub(crate) type TextColumns = Vec<(String, Vec<Option<String>>)>;
+
 /// What the lines of one customer come to.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Own {

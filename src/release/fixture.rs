@@ -164,7 +164,8 @@ pub(crate) fn example() -> Release {
 }
 
 fn point(number: usize, features: usize) -> SegmentPoint {
-    let steps = (0..features).map(|feature| (number * 613 + feature * 977) as i32 % 4001 - 2000).collect();
+    let steps =
+        (0..features).map(|feature| ((number * 613 + feature * 977) % 4001).cast_signed() as i32 - 2000).collect();
     SegmentPoint { segment: format!("S{number}"), steps }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Map, Value, json};
+use tactful_kernel::lattice::Column;
 
 use super::*;
 use crate::audience::local::tests::local;
@@ -150,8 +151,8 @@ fn set(name: &'static str, spec: &Spec, names: Option<&[String]>, by_hand: Vec<C
     let mut dice = Dice(name.len() as u64);
     let lattice = feature::lattice(spec).unwrap();
     let mut point = || -> Vec<i32> {
-        let step = |half: i32| dice.roll(2 * half.unsigned_abs() as u64 + 1) as i32 - half;
-        lattice.columns().iter().map(|column| column.half_range()).map(step).collect()
+        let step = |half: i32| dice.roll(2 * u64::from(half.unsigned_abs()) + 1) as i32 - half;
+        lattice.columns().iter().map(Column::half_range).map(step).collect()
     };
     let mut points = vec![point(), point(), point(), point()];
     points.push(points[1].clone());
@@ -278,7 +279,7 @@ impl Set {
         if let Some(last) = as_of {
             local.as_of(last.parse().unwrap()).unwrap();
         }
-        let text = receipts.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let text = receipts.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let mut lines = Receipts::default();
         lines.add(text.as_bytes(), b',', "receipts").unwrap();
         let row = local.row(&lines, Columns::Receipt, Path::new("")).unwrap();

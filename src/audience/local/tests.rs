@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -168,7 +169,7 @@ fn own_lines(shop: &Shop, customer: u32) -> String {
     for i in (0..lines.len()).filter(|&i| lines.customer[i] == customer) {
         let day = shop.start + Days::new(u64::from(lines.day[i]));
         let (amount, discount) = (lines.amount[i] as f64 / 100.0, lines.discount[i] as f64 / 100.0);
-        text += &format!("{day},{},{},{amount},{discount}\n", lines.basket[i], lines.product[i]);
+        let _ = writeln!(text, "{day},{},{},{amount},{discount}", lines.basket[i], lines.product[i]);
     }
     text
 }
