@@ -234,8 +234,15 @@ function idKey(value) {
   return /^-?[0-9]+\.0+$/.test(text) ? text.slice(0, text.indexOf(".")) : text;
 }
 
-/** Unicode's white space; `String.prototype.trim` takes a byte-order mark as well and leaves U+0085. */
-const trim = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
+const BLANK = /^\p{White_Space}$/u;
+
+/** Without outer white space as Unicode has it; `String.prototype.trim` takes a byte-order mark as well and leaves U+0085. */
+function trim(text) {
+  let [start, end] = [0, text.length];
+  while (start < end && BLANK.test(text[start])) start += 1;
+  while (end > start && BLANK.test(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
 
 /** A category as names are compared. */
 const normal = (name) => trim(name).toLowerCase();

@@ -7,10 +7,12 @@ import * as edge from "../tactful-edge.js";
 
 const { assign, latticeRow, loadModel, ModelError } = edge;
 const here = (name) => new URL(name, import.meta.url);
-// A larger, random set can be handed in by the Rust tests.
-const extra = process.env.TACTFUL_EDGE_VECTORS;
+const read = (file) => JSON.parse(readFileSync(file, "utf8"));
 const files = readdirSync(here("../vectors/")).map((name) => here(`../vectors/${name}`));
-const sets = [...files, ...(extra ? [extra] : [])].map((file) => JSON.parse(readFileSync(file, "utf8")));
+// A folder of larger sets can be handed in by the Rust tests.
+const extra = process.env.TACTFUL_EDGE_VECTORS;
+const more = extra ? readdirSync(extra).map((name) => `${extra}/${name}`) : [];
+const sets = [...files, ...more].map(read);
 const first = () => structuredClone(sets[0].model);
 
 test("every shared vector gives what Rust gives", () => {

@@ -91,12 +91,12 @@ const POWERS: [(f64, f64); 10] = {
 /// first term that is left out is below 2⁻⁵⁴ of the sum); what rounding took from `1 + x` comes back as its quotient.
 fn ln_1p(x: f64) -> f64 {
     const TERMS: [f64; 10] = [21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0];
-    let y = 1.0 + x;
-    if !y.is_finite() {
-        return y;
+    let sum = 1.0 + x;
+    if !sum.is_finite() {
+        return sum;
     }
-    let lost = if x < 1.0 { x - (y - 1.0) } else { 1.0 - (y - x) };
-    let (mut m, mut k) = (y, 0.0);
+    let lost = if x < 1.0 { x - (sum - 1.0) } else { 1.0 - (sum - x) };
+    let (mut m, mut k) = (sum, 0.0);
     for (power, scale) in POWERS {
         if m >= scale {
             m /= scale;
@@ -107,11 +107,11 @@ fn ln_1p(x: f64) -> f64 {
         m /= 2.0;
         k += 1.0;
     }
-    let f = m - 1.0;
-    let s = f / (2.0 + f);
-    let z = s * s;
-    let series = TERMS.iter().fold(0.0, |sum, &term| (sum + 1.0 / term) * z);
-    k * std::f64::consts::LN_2 + (2.0 * s * (1.0 + series) + lost / y)
+    let above = m - 1.0;
+    let s = above / (2.0 + above);
+    let square = s * s;
+    let series = TERMS.iter().fold(0.0, |series, &term| (series + 1.0 / term) * square);
+    k * std::f64::consts::LN_2 + (2.0 * s * (1.0 + series) + lost / sum)
 }
 
 /// One feature's public bounds.

@@ -157,6 +157,12 @@ impl EdgeModel {
         })
     }
 
+    /// How many names of categories it knows.
+    #[must_use]
+    pub fn categories(&self) -> usize {
+        self.categories.len()
+    }
+
     /// The file: one line of JSON, a last newline.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

@@ -6,12 +6,13 @@ use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use super::assign::{Assigner, AssignerError};
+use super::edge::EdgeError;
 use super::receipts::{Receipts, ReceiptsError};
-use crate::feature::{Own, own_row};
-use crate::release::{Release, spec_of};
+use crate::feature::{Own, TextColumns, own_row};
+use crate::release::{Release, is_repeated, spec_of};
 use crate::source::{ExitClass, RawError};
 use crate::spec::sensitive::Policy;
-use crate::spec::{Amount, Spec, Transactions, Window};
+use crate::spec::{Amount, Format, Spec, Transactions, Window};
 
 /// Why nobody is assigned. Never for what stands in a receipt: that is [`NoSegment`].
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,9 @@ pub enum LocalError {
     /// A column, the products or the opt-outs cannot be used.
     #[error(transparent)]
     Raw(#[from] RawError),
+    /// No model is exported.
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
     /// The spec in the release is not whole.
     #[error(
         "the release cannot repeat its spec alone (a signed review of categories, or a number of more than twelve digits): \
@@ -58,7 +62,8 @@ impl LocalError {
         match self {
             Self::Assigner(error) => error.code(),
             Self::Receipts(error) => error.code(),
-            Self::Raw(error) => error.code(),
+            Self::Raw(error) | Self::Edge(EdgeError::Raw(error)) => error.code(),
+            Self::Edge(error) => error.code(),
             Self::SpecNeeded => "assign.spec-needed",
             Self::OtherSpec => "assign.other-spec",
             Self::Several => "assign.several-customers",
@@ -71,8 +76,8 @@ impl LocalError {
     #[must_use]
     pub fn class(&self) -> ExitClass {
         match self {
-            Self::Raw(error) => error.exit_class(),
-            Self::SpecNeeded | Self::OtherSpec | Self::AsOf => ExitClass::BadSpec,
+            Self::Raw(error) | Self::Edge(EdgeError::Raw(error)) => error.exit_class(),
+            Self::SpecNeeded | Self::OtherSpec | Self::AsOf | Self::Edge(EdgeError::NamesNeeded) => ExitClass::BadSpec,
             Self::Several => ExitClass::Policy,
             Self::Assigner(_) | Self::Receipts(_) | Self::Column { .. } => ExitClass::BadData,
         }
@@ -163,12 +168,14 @@ impl Local {
     /// [`LocalError::Assigner`], [`LocalError::SpecNeeded`], [`LocalError::OtherSpec`].
     pub fn new(release: Release, spec: Option<Spec>) -> Result<Self, LocalError> {
         let assigner = Assigner::of(&release)?;
-        let wanted = release.assignment.as_ref().map(|assignment| assignment.spec_sha256.clone());
-        let is_the_one = |spec: &Spec| Some(spec.fingerprint()) == wanted && spec.features.len() == assigner.features();
+        let whole = release.assignment.as_ref().is_some_and(|assignment| assignment.spec_is_whole);
         let spec = match spec {
-            Some(spec) => Some(spec).filter(is_the_one).ok_or(LocalError::OtherSpec)?,
-            None => spec_of(&release).filter(is_the_one).ok_or(LocalError::SpecNeeded)?,
+            Some(spec) => Some(spec).filter(|spec| is_repeated(spec, &release)).ok_or(LocalError::OtherSpec)?,
+            None => Some(&release).filter(|_| whole).and_then(spec_of).ok_or(LocalError::SpecNeeded)?,
         };
+        if spec.features.len() != assigner.features() {
+            return Err(AssignerError::Broken.into());
+        }
         Ok(Self { release, spec, assigner })
     }
 
@@ -189,6 +196,21 @@ impl Local {
     #[must_use]
     pub fn window(&self) -> Window {
         self.spec.window
+    }
+
+    /// What separates the cells of receipts whose columns are named so.
+    #[must_use]
+    pub fn separator(&self, columns: Columns) -> u8 {
+        match (columns, self.spec.sources.transactions.file.format) {
+            (Columns::Spec, Format::Csv { separator }) => u8::try_from(separator).unwrap_or(b','),
+            _ => b',',
+        }
+    }
+
+    /// Whether the data behind the release were made up.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.release.is_simulated()
     }
 
     /// Said when the program's policy is not the release's: what it has come to call sensitive is ignored in receipts.
@@ -213,6 +235,19 @@ impl Local {
         columns: Columns,
         base: &Path,
     ) -> Result<Result<Found, NoSegment>, LocalError> {
+        match self.row(receipts, columns, base)? {
+            Ok(row) => Ok(Ok(self.found(self.assigner.segment(&row).ok_or(AssignerError::Broken)?))),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
+    /// The lattice steps of the customer.
+    pub(super) fn row(
+        &self,
+        receipts: &Receipts,
+        columns: Columns,
+        base: &Path,
+    ) -> Result<Result<Vec<i16>, NoSegment>, LocalError> {
         if receipts.lines() == 0 {
             return Ok(Err(NoSegment::NoReceipts));
         }
@@ -225,13 +260,12 @@ impl Local {
             spec.sources.opt_outs = None;
         }
         let lines = lines(&spec.sources.transactions, receipts, named)?;
-        let row = match own_row(&spec, base, &lines)? {
-            Own::Row(row) => row,
-            Own::NoPurchase => return Ok(Err(NoSegment::NoPurchaseInWindow)),
-            Own::OptedOut => return Ok(Err(NoSegment::OptedOut)),
-            Own::Several => return Err(LocalError::Several),
-        };
-        Ok(Ok(self.found(self.assigner.segment(&row).ok_or(AssignerError::Broken)?)))
+        match own_row(&spec, base, &lines)? {
+            Own::Row(row) => Ok(Ok(row)),
+            Own::NoPurchase => Ok(Err(NoSegment::NoPurchaseInWindow)),
+            Own::OptedOut => Ok(Err(NoSegment::OptedOut)),
+            Own::Several => Err(LocalError::Several),
+        }
     }
 
     /// What is said of a segment.
@@ -273,7 +307,7 @@ fn receipt_columns(spec: &mut Spec, receipts: &Receipts) {
 
 /// The mapped columns of the receipts. Without a column for the customer, all lines are of one; without one for baskets, a day
 /// is a basket; without one for discounts, there are none. The others must be in a header. JSON has no header.
-fn lines(t: &Transactions, receipts: &Receipts, named: bool) -> Result<Vec<(String, Vec<Option<String>>)>, LocalError> {
+fn lines(t: &Transactions, receipts: &Receipts, with_unit: bool) -> Result<TextColumns, LocalError> {
     let mut needed: Vec<&str> = vec![&t.date];
     match &t.amount {
         Amount::Column(amount) => needed.push(amount),
@@ -292,8 +326,11 @@ fn lines(t: &Transactions, receipts: &Receipts, named: bool) -> Result<Vec<(Stri
         }
     }
     let mut lines = receipts.select(&names);
-    if !named && let Some((_, cells)) = lines.first_mut() {
+    if !with_unit && let Some((_, cells)) = lines.first_mut() {
         cells.fill(Some("1".to_owned()));
     }
     Ok(lines)
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+use crate::feature::TextColumns;
+
 /// Most lines that receipts may have: a customer has fewer, a file of customers more.
 const MOST_LINES: usize = 1_000_000;
 
@@ -65,7 +67,7 @@ impl ReceiptsError {
 /// Lines of receipts as columns of text.
 #[derive(Default, Clone)]
 pub struct Receipts {
-    columns: Vec<(String, Vec<Option<String>>)>,
+    columns: TextColumns,
     index: HashMap<String, usize>,
     lines: usize,
     header: bool,
@@ -109,7 +111,7 @@ impl Receipts {
     }
 
     /// The columns of these names, in this order; one that is not there is empty.
-    pub(super) fn select(&self, names: &[&str]) -> Vec<(String, Vec<Option<String>>)> {
+    pub(super) fn select(&self, names: &[&str]) -> TextColumns {
         let empty = || vec![None; self.lines];
         let cells = |name: &str| self.index.get(name).map_or_else(empty, |&at| self.columns[at].1.clone());
         names.iter().map(|&name| (name.to_owned(), cells(name))).collect()

@@ -21,7 +21,7 @@ Exit statuses:
    11  nothing above the k floor         71  not enough memory
    13  no consent or opt-outs to apply   73  the output cannot be written
    16  an audit refuted a claim          75  busy, try again
-  130  interrupted
+   20  no segment (assign)              130  interrupted
 `tactful errors` lists every code with its remedy.
 
 Start with `tactful demo`; then `tactful init FILE` on a file of yours.";
@@ -78,6 +78,46 @@ pub(super) struct SpecArgs {
     /// The folder of the population's keys [default: one per population in your folder of settings].
     #[arg(long, value_name = "DIR", env = "TACTFUL_KEYS")]
     pub keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct AssignArgs {
+    /// Receipts of one customer, all of them [default: standard input].
+    pub receipts: Vec<PathBuf>,
+    /// The release: its directory, or its release.json.
+    #[arg(long, value_name = "RELEASE")]
+    pub model: PathBuf,
+    /// The spec that was run, when the release cannot repeat it alone: it has a signed review.
+    #[arg(long, value_name = "SPEC")]
+    pub spec: Option<PathBuf>,
+    /// Where the spec's products file and opt-outs lie, if receipts name products or the customer [default: the folder of --spec, or
+    /// this one].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What the columns are called: as in docs/assign.md, or as the spec names those of the transactions.
+    #[arg(long, value_enum, default_value_t = Naming::Receipt)]
+    pub columns: Naming,
+    /// The last day of the window, which keeps its length [default: the release's own window].
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub as_of: Option<chrono::NaiveDate>,
+    /// The customer objected: answers without reading a receipt.
+    #[arg(long)]
+    pub opted_out: bool,
+    /// Write what the JavaScript module in edge/ needs, instead of assigning. Public; must not exist.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["receipts", "as_of", "opted_out", "columns"])]
+    pub export_edge: Option<PathBuf>,
+    /// Names of categories that there are, one a line: for groups that are patterns.
+    #[arg(long, value_name = "FILE", requires = "export_edge")]
+    pub categories: Option<PathBuf>,
+}
+
+/// What columns of receipts are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Naming {
+    /// date, basket, category or product, amount or quantity and price, discount, customer.
+    Receipt,
+    /// As the spec names them.
+    Spec,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -216,6 +256,16 @@ pub(super) enum Verb {
         /// The release's directory.
         dir: PathBuf,
     },
+    /// Say which segment ONE customer belongs to, from their own receipts and a release.
+    ///
+    /// For the shop's own system: a till, an app's server, a call centre. Places the customer exactly as the run did, prints segment,
+    /// label and the promotions that fit, and keeps nothing: no list comes to be. Receipts are CSV with a header or one JSON
+    /// object a line, with the columns date, amount, category, and basket and discount if the spec has them (docs/assign.md).
+    /// What the spec or the policy calls sensitive is ignored, as are purchases outside of the window.
+    ///
+    /// This is profiling: the release is differentially private, what is said of one person is not. Ask for their objection
+    /// first, and pass --opted-out when there is one: then no receipt is read. Status 20 means no segment.
+    Assign(AssignArgs),
     /// Say how many releases like this one the year still holds, then in ε.
     Budget(SpecArgs),
     /// Look after the privacy ledger.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::{Answer, Failure, run};
+use crate::audience::{Assigner, LocalError};
 use crate::engine::Job;
-use crate::feature;
+use crate::feature::{self, ExactRow};
 use crate::release::Release;
 use crate::simulate::{DEMO_SPEC, Recovery, Shop, Truth, recovery};
 use crate::source::memory::Memory;
@@ -78,19 +79,15 @@ fn next_release(dir: &Path) -> PathBuf {
     }
 }
 
-/// Assigns every simulated customer to the nearest released centroid, as a shop's own till would, and
-/// compares with what was planted.
+/// Assigns every simulated customer, as a shop's own till would, and compares with what was planted.
 fn recovered(job: &Job, release: &Release, truth: &Truth) -> Result<Recovery, Failure> {
     let rows = feature::simulated_rows(&job.spec, &job.base)?;
-    let nearest = |row: &[f64]| -> usize {
-        let distance = |centroid: &[f64]| -> f64 { row.iter().zip(centroid).map(|(a, b)| (a - b).powi(2)).sum() };
-        let order = |a: &usize, b: &usize| {
-            let [a, b] = [a, b].map(|i| distance(&release.segments[*i].lattice_centroid));
-            a.total_cmp(&b)
-        };
-        (0..release.segments.len()).min_by(order).unwrap_or(0)
+    let assigner = Assigner::of(release).map_err(LocalError::from)?;
+    let segment = |row: &ExactRow| {
+        let steps: Vec<i16> = row.steps.iter().map(|&step| step as i16).collect();
+        Some((row.unit?, assigner.segment(&steps)?))
     };
-    Ok(recovery(truth, rows.iter().filter_map(|row| row.unit.map(|unit| (unit, nearest(&row.steps))))))
+    Ok(recovery(truth, rows.iter().filter_map(segment)))
 }
 
 fn said(found: &Recovery, release: &Release) -> String {

@@ -205,6 +205,7 @@ const STATUSES: [(u8, &str, bool, &str); 15] = [
     ),
     (15, "bad data", false, "mend the file or the column that is named"),
     (16, "an audit refuted a claim", false, "do not publish with this build; report what `tactful audit` printed"),
+    (20, "no segment", false, "offer what everybody is offered; the answer on stdout says why"),
     (70, "internal error", false, "report it, with the code and the command"),
     (71, "not enough memory", false, "allow more with --memory SIZE, or run it where more is free; nothing was spent"),
     (73, "the output cannot be written", false, "another --out, room, or permission"),

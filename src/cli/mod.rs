@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+mod assign;
 mod audience;
 mod audit;
 mod cluster;
@@ -45,6 +46,8 @@ pub(crate) enum Failure {
     Write(String),
     /// An audit refuted a claim; what it found goes to stdout like any answer.
     Violation(Answer),
+    /// A customer is in no segment; why goes to stdout like any answer.
+    NoSegment(Answer),
 }
 
 impl<E: Into<EngineError>> From<E> for Failure {
@@ -60,6 +63,7 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Write(_) => "output.write",
             Self::Violation(_) => "audit.violation",
+            Self::NoSegment(_) => "assign.no-segment",
         }
     }
 
@@ -69,6 +73,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,
+            Self::NoSegment(_) => Exit::NoSegment,
         }
     }
 
@@ -78,6 +83,9 @@ impl Failure {
             Self::Usage(message) | Self::Write(message) => message.clone(),
             Self::Violation(_) => {
                 "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
+            }
+            Self::NoSegment(_) => {
+                "these receipts put their customer into no segment; offer what everybody is offered".into()
             }
         }
     }
@@ -95,15 +103,19 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => {
             let (code, exit) = (failure.code(), failure.exit());
-            if let Failure::Violation(answer) = &failure {
-                print(answer, format);
-            }
+            let answered = match &failure {
+                Failure::Violation(answer) | Failure::NoSegment(answer) => {
+                    print(answer, format);
+                    true
+                }
+                Failure::Engine(_) | Failure::Usage(_) | Failure::Write(_) => false,
+            };
             for line in failure.message().lines() {
                 // A spec has a code for each of its problems, in the text already.
                 let told = matches!(failure, Failure::Engine(EngineError::Spec(_)));
                 eprintln!("tactful: {line}{}", if told { String::new() } else { format!(" [{code}]") });
             }
-            if format == Format::Json && !matches!(failure, Failure::Violation(_)) {
+            if format == Format::Json && !answered {
                 let retry = exit == Exit::Busy;
                 let error = json!({ "code": code, "exit": exit as u8, "message": failure.message(), "retry": retry });
                 let _ = std::io::stdout().write_all(pretty(&json!({ "error": error })).as_bytes());
@@ -131,6 +143,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
         Verb::Run { spec, out, request_id, memory } => run::run(&spec, &out, request_id, memory, talk),
         Verb::Show { dir } => run::show(&dir),
+        Verb::Assign(args) => assign::assign(&args),
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),
         Verb::Taxonomy { verb } => taxonomy::taxonomy(verb),

@@ -236,7 +236,7 @@ fn assignment(parts: &Parts, ids: &[u32], lattice: &tactful_kernel::Lattice) -> 
     let moved = |point: &[i32]| point.iter().zip(gated.frame.centre()).map(|(p, c)| p + c).collect();
     let point = |(point, id): (&[i32], &u32)| SegmentPoint { segment: format!("S{id}"), steps: moved(point) };
     Ok(Assignment {
-        spec_sha256: parts.spec.fingerprint(),
+        spec_is_whole: crate::release::repeats(parts.spec),
         policy: Policy::base().version().to_owned(),
         points: gated.points.iter().zip(ids).map(point).collect(),
     })

@@ -33,7 +33,7 @@ use aggregate::Stop;
 pub use array::{ArrayBounds, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
 use ids::Id;
-pub(crate) use own::{Own, own_row};
+pub(crate) use own::{Own, TextColumns, own_row};
 pub(crate) use people::each_person;
 use room::Room;
 use table::Table;

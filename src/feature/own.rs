@@ -14,6 +14,9 @@ use crate::source::memory::Memory;
 use crate::source::{RawError, Shape, guard};
 use crate::spec::Spec;
 
+/// Columns of text by name, all of one length.
+pub(crate) type TextColumns = Vec<(String, Vec<Option<String>>)>;
+
 /// What the lines of one customer come to.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Own {
@@ -42,8 +45,6 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
     let frame = DataFrame::new_infer_height(columns.collect()).map_err(internal)?;
     let shape = Shape::of(&frame, "receipts");
     let mapping = Mapping::find(&shape, spec)?;
-    let classes = classes(spec, &mapping, base)?;
-    let opt_outs = spec.sources.opt_outs.as_ref().map(|file| OptOutFile::inspect(file, base)).transpose()?;
     let count = |rows| guard::collect(rows, Engine::InMemory).map(|frame| frame.height()).map_err(|_| shape.failure());
     let mut rows = mapping.select(frame.lazy(), spec, aggregate::needs(spec));
     let units = count(rows.clone().select([col("unit")]).unique_generic(None, UniqueKeepStrategy::Any))?;
@@ -53,7 +54,8 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
     if units > 1 {
         return Ok(Own::Several);
     }
-    if let Some(file) = opt_outs {
+    if let Some(opt_outs) = &spec.sources.opt_outs {
+        let file = OptOutFile::inspect(opt_outs, base)?;
         let mut left = None;
         let _ = file.open()?.map_sealed(|list| left = Some(list.remove_from(rows.clone(), &mapping.unit)));
         rows = left.ok_or(RawError::Internal { stage: "reading opt-outs" })?;
@@ -61,6 +63,7 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
             return Ok(Own::OptedOut);
         }
     }
+    let classes = classes(spec, &mapping, base)?;
     let lattice = lattice(spec)?;
     let memory = Memory::of_machine();
     let room = Room::new(&memory, room::row_bytes(&lattice, group_count(spec)));

@@ -1,8 +1,8 @@
 //! The k floor: which clusters may be shown, and where the units of the others go. Noised side.
 //!
 //! Clusters that fail are taken away before anything else is measured: a unit belongs to the segment whose point is nearest to
-//! it, and only segments that are shown have a point. So a release that carries these points says who belongs where, and
-//! says nothing of a cluster below the floor (`docs/decisions/0025-a-release-carries-its-assignment.md`).
+//! it, and only segments that are shown have a point. So a release can carry these points and say who belongs where, without a
+//! point of a cluster below the floor (`docs/decisions/0025-a-release-carries-its-assignment.md`).
 
 use ndarray::{Array2, Axis};
 use tactful_kernel::measurement::{Aggregates, MeasurementError, sizes_above_floor};

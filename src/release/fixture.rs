@@ -119,7 +119,7 @@ pub(crate) fn example() -> Release {
         }],
         population_size: around(2471.0, 24.0),
         assignment: Some(Assignment {
-            spec_sha256: "00".repeat(32),
+            spec_is_whole: false,
             policy: "2026-11-22".into(),
             points: (1..=PLANS.len()).map(|number| point(number, features.len())).collect(),
         }),
@@ -164,7 +164,8 @@ pub(crate) fn example() -> Release {
 }
 
 fn point(number: usize, features: usize) -> SegmentPoint {
-    let steps = (0..features).map(|feature| (number * 613 + feature * 977) as i32 % 4001 - 2000).collect();
+    let steps =
+        (0..features).map(|feature| ((number * 613 + feature * 977) % 4001).cast_signed() as i32 - 2000).collect();
     SegmentPoint { segment: format!("S{number}"), steps }
 }
 

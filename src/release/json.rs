@@ -60,7 +60,7 @@ pub fn release_schema() -> schemars::Schema {
     schemars::schema_for!(Release)
 }
 
-fn round(value: &mut Value) {
+pub(super) fn round(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
             let short = number.as_f64().map(|exact| format!("{exact:.*e}", DIGITS - 1));

@@ -23,8 +23,9 @@ mod words;
 #[cfg(test)]
 pub(crate) mod fixture;
 
+pub(crate) use format::plain;
 pub use json::{WriteError, canonical, release_schema, to_json};
 pub use manifest::{Contents, FileName, Manifest};
 pub use model::Release;
 pub use publish::{PublishError, Staging, check_target};
-pub use read::{ReadError, load, spec_of};
+pub use read::{ReadError, is_repeated, load, repeats, spec_of};

@@ -120,8 +120,9 @@ pub struct Segment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
-    /// SHA-256, in hex, of the spec that was run; the one in [`Release::spec`] is it when it reads back to the same.
-    pub spec_sha256: String,
+    /// Whether [`Release::spec`] alone says all of the spec that was run. It does not when the spec names a signed review, which
+    /// is a file of its own, or has numbers of more than twelve digits.
+    pub spec_is_whole: bool,
     /// Version of the policy of sensitive names that was in force.
     pub policy: String,
     /// One point a segment. The order decides ties.

@@ -100,10 +100,46 @@ pub fn parse(bytes: &[u8]) -> Result<Release, ReadError> {
     serde_json::from_slice(bytes).map_err(|error| ReadError::malformed(FileName::Release, &error))
 }
 
-/// The spec that a release repeats, if it can be read alone: a signed review of categories is a file of its own, and
-/// numbers are repeated with twelve digits. Whoever relies on it compares fingerprints.
+/// The spec that a release repeats, if it can be read. Whether it is all of the spec that was run,
+/// [`Assignment::spec_is_whole`](super::model::Assignment::spec_is_whole) says.
 #[must_use]
 pub fn spec_of(release: &Release) -> Option<Spec> {
+    parsed(release.spec.clone())
+}
+
+/// Whether a release's repetition of this spec reads back to it, wherever that is.
+#[must_use]
+pub fn repeats(spec: &Spec) -> bool {
+    let reviewed = spec.taxonomy.as_ref().is_some_and(|taxonomy| taxonomy.review.is_some());
+    !reviewed && repeated(spec).and_then(parsed).is_some_and(|read| read == *spec)
+}
+
+/// Whether a release was made with this spec, as far as the release repeats it. What a spec has that was unknown then is
+/// not compared.
+#[must_use]
+pub fn is_repeated(spec: &Spec, release: &Release) -> bool {
+    fn agrees(old: &Value, new: &Value) -> bool {
+        match (old, new) {
+            (Value::Object(old), Value::Object(new)) => {
+                old.iter().all(|(key, value)| agrees(value, new.get(key).unwrap_or(&Value::Null)))
+            }
+            (Value::Array(old), Value::Array(new)) => {
+                old.len() == new.len() && old.iter().zip(new).all(|(old, new)| agrees(old, new))
+            }
+            (old, new) => old == new,
+        }
+    }
+    repeated(spec).is_some_and(|now| agrees(&release.spec, &now))
+}
+
+/// A spec as a release holds it.
+fn repeated(spec: &Spec) -> Option<Value> {
+    let mut value = serde_json::to_value(spec).ok()?;
+    super::json::round(&mut value);
+    Some(value)
+}
+
+fn parsed(mut value: Value) -> Option<Spec> {
     // JSON says `null` where TOML says nothing.
     fn without_nulls(value: &mut Value) {
         match value {
@@ -115,7 +151,6 @@ pub fn spec_of(release: &Release) -> Option<Spec> {
             _ => {}
         }
     }
-    let mut value = release.spec.clone();
     without_nulls(&mut value);
     spec::parse(&toml::to_string(&value).ok()?).ok()
 }
@@ -197,6 +232,14 @@ mod tests {
             assert_eq!(error.code(), "release.malformed");
             assert!(!error.to_string().chars().any(char::is_control), "{error}");
         }
+    }
+
+    #[test]
+    fn a_spec_that_a_release_cannot_repeat_is_known() {
+        let mut spec = spec::parse(crate::simulate::DEMO_SPEC).unwrap();
+        assert!(repeats(&spec));
+        spec.contract.amount_max = 0.123_456_789_012_345;
+        assert!(!repeats(&spec), "more than twelve digits");
     }
 
     #[test]
