@@ -174,7 +174,7 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
 }
 
 /// Exit statuses: what each means, whether a retry can help, what to do.
-const STATUSES: [(u8, &str, bool, &str); 15] = [
+const STATUSES: [(u8, &str, bool, &str); 16] = [
     (0, "done", false, "nothing"),
     (2, "bad usage", false, "see --help"),
     (3, "bad spec", false, "mend the keys that are named; `tactful check SPEC`"),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Days, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use rustix::fs::{Mode, OFlags};
 use tactful_kernel::Ledger;
 use tactful_kernel::ledger::Audience;
@@ -24,10 +24,10 @@ use crate::feature::{self, Who};
 use crate::keys::Ring;
 use crate::release::publish::Folder;
 use crate::release::publish::lock::{self, Lock};
-use crate::release::{Contents, FileName, Release, read, spec_of};
+use crate::release::{Contents, FileName, Release, is_repeated, read, spec_of};
 use crate::source::memory::Memory;
 use crate::spec::sensitive::Policy;
-use crate::spec::{Destination, Role, Spec};
+use crate::spec::{Destination, Role, Spec, Window};
 
 /// What to hand over.
 pub struct HandOver<'a> {
@@ -210,14 +210,19 @@ fn known(job: &HandOver<'_>) -> Result<(Ledger, Contents, Release), EngineError>
 /// Whether rows that the spec makes now mean what they meant when the release was made.
 fn fits(spec: &Spec, release: &Release) -> Result<(), AudienceError> {
     let other = |what| Err(AudienceError::OtherFeatures { what });
-    if release.assignment.as_ref().is_some_and(|found| found.spec_sha256 != spec.fingerprint()) {
-        let Some(then) = spec_of(release) else { return other("another version of the spec") };
-        if then.feature_fingerprint() != spec.feature_fingerprint() {
-            return other("other features or groups");
-        }
-        if then.window.end - then.window.start != spec.window.end - spec.window.start {
-            return other("a window of another length");
-        }
+    let day = |text: &str| text.parse::<NaiveDate>().ok();
+    let (Some(start), Some(end)) = (day(&release.window_start), day(&release.window_end)) else {
+        return other("a window that is none");
+    };
+    // Purchases may be newer than the release: a window moves, and keeps its length.
+    if end - start != spec.window.end - spec.window.start {
+        return other("a window of another length");
+    }
+    let then = Spec { window: Window { start, end }, ..spec.clone() };
+    let same = is_repeated(&then, release)
+        || spec_of(release).is_some_and(|then| then.feature_fingerprint() == spec.feature_fingerprint());
+    if !same {
+        return other("other features or groups");
     }
     let policy = release.assignment.as_ref().is_some_and(|found| found.policy == Policy::base().version());
     if policy { Ok(()) } else { other("another policy of what is sensitive") }

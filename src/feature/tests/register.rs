@@ -58,7 +58,7 @@ impl Kept {
 
 /// Accounts of all who are not in a register.
 fn left(spec: &Spec, rows: DataFrame, out: &Arc<OptedOutSet>) -> BTreeMap<String, Account> {
-    let mapping = Mapping::find(&Shape::of(&rows), spec).unwrap();
+    let mapping = Mapping::find(&Shape::of(&rows, "rows"), spec).unwrap();
     let rows = mapping.select(rows.lazy(), spec, aggregate::needs(spec));
     let mut all = BTreeMap::new();
     let room = room(spec, u64::MAX);
