@@ -14,6 +14,8 @@
 //! | [`release`] | door 1: the directory that leaves | public |
 //! | [`engine`] | runs a spec through all of these | |
 //! | [`audit`] | attacks all of this, for everyone | |
+//! | [`notice`] | what customers are told, in four languages | public |
+//! | [`officer`] | drafts for whoever answers for it | public |
 //! | [`simulate`] | a shop that does not exist | public |
 //! | [`cli`] | the command line | |
 #![deny(unsafe_code)]
@@ -27,6 +29,8 @@ pub mod contract;
 pub mod engine;
 pub mod feature;
 pub mod gate;
+pub mod notice;
+pub mod officer;
 pub mod profile;
 pub mod promotion;
 pub mod release;

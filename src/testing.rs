@@ -105,6 +105,7 @@ pub(crate) fn spec() -> Spec {
             delta_per_year: Delta::new(1e-5).unwrap(),
         },
         promotions: None,
+        notice: None,
     }
 }
 

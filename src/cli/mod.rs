@@ -8,6 +8,7 @@ mod demo;
 mod hygiene;
 mod inspect;
 mod ledger;
+mod papers;
 mod progress;
 mod run;
 mod taxonomy;
@@ -20,6 +21,8 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use crate::engine::{EngineError, Exit};
+use crate::release::PublishError;
+use crate::release::publish::SingleFile;
 use crate::spec::{self, Spec};
 use args::{Args, Format, SpecArgs, Verb};
 
@@ -37,6 +40,8 @@ pub(crate) enum Failure {
     Engine(EngineError),
     /// The command line asks for something that cannot be.
     Usage(String),
+    /// A notice lacks what only the shop can say; a line a field.
+    Blanks(String),
     /// A file of the command line's own could not be written.
     Write(String),
     /// An audit refuted a claim; what it found goes to stdout like any answer.
@@ -54,6 +59,7 @@ impl Failure {
         match self {
             Self::Engine(error) => error.code(),
             Self::Usage(_) => "usage",
+            Self::Blanks(_) => "spec.notice-blank",
             Self::Write(_) => "output.write",
             Self::Violation(_) => "audit.violation",
         }
@@ -63,6 +69,7 @@ impl Failure {
         match self {
             Self::Engine(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
+            Self::Blanks(_) => Exit::BadSpec,
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,
         }
@@ -71,7 +78,7 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Engine(error) => error.to_string(),
-            Self::Usage(message) | Self::Write(message) => message.clone(),
+            Self::Usage(message) | Self::Blanks(message) | Self::Write(message) => message.clone(),
             Self::Violation(_) => {
                 "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
             }
@@ -125,6 +132,8 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
         Verb::Check { spec, memory } => inspect::check(&spec, memory),
         Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
+        Verb::Notice { spec, lang, out, draft } => papers::notice(&spec, lang, out.as_deref(), draft),
+        Verb::Officer { spec, out } => papers::officer(&spec, &out),
         Verb::Run { spec, out, request_id, memory } => run::run(&spec, &out, request_id, memory, talk),
         Verb::Show { dir } => run::show(&dir),
         Verb::Budget(spec) => ledger::budget(&spec),
@@ -188,5 +197,16 @@ fn make_ledger_folder(ledger: &Path) -> Result<(), Failure> {
             "{}: the ledger's folder cannot be made; name another file with --ledger",
             folder.display()
         ))
+    })
+}
+
+/// Writes a new file, whole or not at all, readable by its owner alone (0600). What exists is never replaced.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let file = SingleFile::begin(path).and_then(|file| file.publish(text.as_bytes()));
+    file.map_err(|error| match error {
+        PublishError::Exists { .. } | PublishError::Link { .. } => {
+            Failure::Write(format!("{}: exists; choose another name", path.display()))
+        }
+        other => other.into(),
     })
 }

@@ -2,6 +2,7 @@
 
 mod array;
 mod assemble;
+mod books;
 mod budget;
 mod draw;
 mod error;
@@ -26,6 +27,7 @@ use crate::spec::Spec;
 
 pub use array::{ArrayCentres, ArrayJob, ArrayNoise, cluster_array};
 pub use assemble::even_odds;
+pub use books::{Books, OnRecord, Promise, Spent, odds_in_100};
 pub use budget::{Costs, year_cap};
 pub(crate) use draw::{Drawn, measure};
 pub use error::{EngineError, Exit};

@@ -8,6 +8,7 @@
 //! Files are readable by their owner alone (0600, in a directory 0700). The numbers in them are safe
 //! to show, but to whom a business shows its segments is for a person to decide, not for a default.
 
+mod folder;
 pub(crate) mod lock;
 mod place;
 mod single;
@@ -24,6 +25,7 @@ use tactful_kernel::ledger::Reservation;
 
 use self::lock::Lock;
 use self::place::Place;
+pub use self::folder::folder;
 pub use self::single::SingleFile;
 use super::json::{WriteError, canonical, to_json};
 use super::manifest::{Contents, FileName, Manifest};

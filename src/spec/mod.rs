@@ -33,6 +33,7 @@ pub use check::is_population;
 pub use checked::*;
 pub use init::scaffold;
 pub(crate) use pattern::normal;
+pub(crate) use policy::{columns_version, personal};
 pub use pattern::{Place, Placer};
 pub use rule::{Problem, Rule, SpecError};
 pub use schema::json_schema;

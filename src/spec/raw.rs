@@ -4,12 +4,15 @@
 //! [`super::shape`], which reads the JSON Schema generated from these types. Doc comments are the
 //! schema's descriptions, so they speak to the user.
 
+mod notice;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::checked::{AbsurdAmount, Duplicates, NegativeAmount, Origin, Scale};
+pub(super) use notice::RawNotice;
 
 /// A segmentation of the customers of one population: which files, which features, how private.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,6 +62,9 @@ pub struct RawSpec {
     /// Promotions to match to segments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promotions: Option<RawPromotions>,
+    /// Who answers for the purchases and how to opt out: for `tactful notice` and `tactful officer`. Changes no release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<RawNotice>,
 }
 
 /// A span of days, at least 28 long.
@@ -141,6 +147,12 @@ pub struct RawTransactions {
     /// Columns that add up to the discount on the line; their sign is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discounts: Option<Vec<String>>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// How a line's amount is found.
@@ -187,6 +199,12 @@ pub struct RawProducts {
     /// Column of the category.
     #[schemars(required)]
     pub category: Option<String>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// Who opted out: their rows are dropped before anything is counted.
@@ -206,6 +224,12 @@ pub struct RawOptOuts {
     /// Column of the customer or household id.
     #[schemars(required)]
     pub unit: Option<String>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// What happens to rows that break a rule.
@@ -439,6 +463,12 @@ pub struct RawPromotions {
     /// Only rows whose columns equal these, such as `{ campaign_id = "18" }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<BTreeMap<String, RawText>>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// A text, or a whole number that stands for one.

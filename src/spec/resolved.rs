@@ -9,7 +9,7 @@ use super::checked::{
     Amount, Feature, FeatureKind, File, Format, PromotionTarget, Promotions, Sources, Spec, Taxonomy, Transactions,
 };
 use super::raw::{
-    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawOptOuts,
+    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawNotice, RawOptOuts,
     RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText,
     RawTransactions, RawWindow, RawYear,
 };
@@ -23,10 +23,12 @@ impl Spec {
         toml::to_string(&RawSpec::from(self)).unwrap_or_default()
     }
 
-    /// SHA-256 of [`Self::to_toml`], in hex: equal for specs that mean the same run.
+    /// SHA-256 of [`Self::to_toml`] without the notice, in hex: equal for specs that mean the same run.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        hex(&Sha256::digest(self.to_toml()))
+        // Whom a customer calls changes nothing in a run.
+        let run = RawSpec { notice: None, ..RawSpec::from(self) };
+        hex(&Sha256::digest(toml::to_string(&run).unwrap_or_default()))
     }
 
     /// SHA-256, in hex, of what makes centroids comparable from run to run: features with their
@@ -101,6 +103,7 @@ impl From<&Spec> for RawSpec {
                 }),
             }),
             promotions: spec.promotions.as_ref().map(promotions),
+            notice: spec.notice.as_ref().map(RawNotice::from),
         }
     }
 }
@@ -131,11 +134,12 @@ fn sources(sources: &Sources) -> RawSources {
             separator,
             product: Some(products.product.clone()),
             category: Some(products.category.clone()),
+            ..RawProducts::default()
         }
     });
     let opt_outs = sources.opt_outs.as_ref().map(|opt_outs| {
         let (format, separator) = format(&opt_outs.file);
-        RawOptOuts { file: Some(path(&opt_outs.file)), format, separator, unit: Some(opt_outs.unit.clone()) }
+        RawOptOuts { file: Some(path(&opt_outs.file)), format, separator, unit: Some(opt_outs.unit.clone()), ..RawOptOuts::default() }
     });
     RawSources { transactions: Some(transactions(&sources.transactions)), products, opt_outs }
 }
@@ -160,6 +164,7 @@ fn transactions(transactions: &Transactions) -> RawTransactions {
         category: transactions.category.clone(),
         amount: Some(amount),
         discounts: Some(transactions.discounts.clone()),
+        ..RawTransactions::default()
     }
 }
 

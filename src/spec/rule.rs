@@ -73,6 +73,8 @@ rules! {
     WindowShort { days: i64 } = "spec.window-short", "a window of {days} days is shorter than 28", "choose a window of at least four weeks: nothing finer is computed";
 
     // Files and columns.
+    /// A relative path that leads out of its folder.
+    PathOutside = "spec.path-outside", "a relative path stays below the spec's folder, or --data DIR", "take the `..` out: name the folder with --data, or write the whole path from / on";
     /// A blank path.
     Path = "spec.path", "a file needs a path", "write a path, relative to the spec's folder or to --data DIR";
     /// A file name that does not tell its format.
@@ -164,11 +166,25 @@ rules! {
     /// A product target without a catalogue.
     PromotionProducts = "spec.promotions-need-products", "a promotion of products needs a products file", "add [sources.products], or name a `category` or `group` column";
 
+    // Notice.
+    /// Not a text of a notice.
+    NoticeText = "spec.notice-text", "a text of the notice is 1 to 200 printable characters", "write such a text, or leave the key out until it is known";
+    /// Not a page.
+    NoticeUrl = "spec.notice-url", "a page to opt out starts with https:// and has no blanks or quotes", "write such an address";
+    /// Not a time.
+    NoticeMonths { months: i64 } = "spec.notice-months", "{months} months are not between 1 and 240", "write for how many months purchases are kept";
+
     // Policy.
     /// Data of others.
     PolicyOrigin { origin: String } = "policy.origin", "data of origin `{origin}` is not accepted", "use the shop's own purchases (first_party) or simulated ones: people did not give that data for this";
     /// A column about the person.
-    PolicyColumn { column: String, word: String } = "policy.column", "the column `{column}` looks like identity or data from outside the shop (`{word}`)", "leave it out: segments are made of purchases alone";
+    PolicyColumn { column: String, says: &'static str, word: String } = "policy.column", "the column `{column}` names {says} (`{word}`)", "leave it out, and best of all out of the file: segments are made of purchases alone";
+    /// An identity in the place of an id.
+    PolicyUnit { column: String, says: &'static str, word: String } = "policy.unit", "the unit's column `{column}` names {says} (`{word}`)", "let the till's own customer or card number stand for the customer: whoever reads such a file must not read who it is";
+    /// A column of another origin than the spec's.
+    OriginDiffers { origin: &'static str } = "spec.origin-differs", "this is not of the spec's origin, which is {origin}", "leave the key out: rows of two origins are not put together";
+    /// The origin of a column that is not mapped.
+    OriginColumn { column: String } = "spec.origin-column", "no column `{column}` is named in this file's table", "name a column that the table names, or leave the key out";
 
     /// A sensitive name where a feature, a label or a profile would show it.
     Sensitive { name: String, group: String, rule: String } = "policy.sensitive", "`{name}` is sensitive ({group}, by `{rule}`) and can be in no group, label or feature", "list it under taxonomy.sensitive, or leave it out; docs/sensitive.md says why, and what an officer may loosen";

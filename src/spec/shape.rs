@@ -98,13 +98,18 @@ fn is_word(value: &Value, words: &[&str], path: &str, report: &mut Report<'_>) -
     if words.contains(&word.as_str()) {
         return true;
     }
-    let rule = if path == "origin" && super::policy::is_outside(word) {
+    let rule = if is_origin(path) && super::policy::is_outside(word) {
         Rule::PolicyOrigin { origin: shown(word) }
     } else {
         Rule::UnknownValue { value: shown(word), hint: hint(word, words.iter().copied()) }
     };
     report.add(path, rule);
     false
+}
+
+/// Whether an origin stands here: of the spec, of a file or of a column.
+fn is_origin(path: &str) -> bool {
+    path == "origin" || path.ends_with(".origin") || path.contains(".column_origins.")
 }
 
 /// Follows a `$ref`.
