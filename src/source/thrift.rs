@@ -84,7 +84,10 @@ impl<'a> Compact<'a> {
             TRUE | FALSE => {}
             BYTE => self.at += 1,
             DOUBLE => self.at += 8,
-            BINARY => self.at = self.at.checked_add(usize::try_from(self.varint()?).ok()?)?,
+            BINARY => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                self.at = self.at.checked_add(length)?;
+            }
             STRUCT => {
                 let mut last = 0;
                 while let Some((_, kind)) = self.field(&mut last)? {
@@ -250,6 +253,9 @@ mod tests {
         let page = page(&header).unwrap();
         assert_eq!((page.unpacked, page.stored, page.values, page.is_data), (100, 60, 7, true));
         assert_eq!(page.header, header.len());
+        // With statistics, which hold texts: field 5 of the inner header, in it field 5, "abc".
+        let header = [0x15, 0, 0x15, 20, 0x15, 20, 0x2c, 0x15, 14, 0x4c, 0x58, 3, b'a', b'b', b'c', 0, 0, 0];
+        assert_eq!(super::page(&header).unwrap().header, header.len());
         assert_eq!(super::page(&header[..5]), None);
         // A negative size.
         assert_eq!(super::page(&[0x15, 0, 0x15, 3, 0x15, 120, 1, 0]), None);
