@@ -27,12 +27,21 @@ fn ids_that_are_contacts_or_accounts_are_refused_after_a_measurement() {
             let n = id.bytes().fold(0_u16, |n, b| n.wrapping_mul(31).wrapping_add(b.into()));
             format!("00:1A:2B:3C:{:02X}:{:02X}", n >> 8, n & 255)
         },
-        |id| format!("Ada Love{}", id.bytes().filter(u8::is_ascii_digit).map(|b| (b - b'0' + b'a') as char).collect::<String>()),
+        |id| {
+            format!(
+                "Ada Love{}",
+                id.bytes().filter(u8::is_ascii_digit).map(|b| (b - b'0' + b'a') as char).collect::<String>()
+            )
+        },
     ];
     for make in makers {
         let case = Case::corner_shop(CUSTOMERS);
         with_ids(&case, make);
-        case.refuses_and_spends(12, "policy.unit-shape", &["transactions.csv", "`customer`", "card number", "is spent"]);
+        case.refuses_and_spends(
+            12,
+            "policy.unit-shape",
+            &["transactions.csv", "`customer`", "card number", "is spent"],
+        );
     }
 }
 
@@ -52,7 +61,11 @@ fn categories_of_purchases_that_are_sentences_are_refused_after_a_measurement() 
     let header = "customer,day,basket,kind,amount\n";
     let text: String = (0..CUSTOMERS * 4)
         .map(|n| {
-            let said = if n % 4 == 0 { "please leave the rolls with the neighbour on the second floor who is at home from nine to noon" } else { "rolls" };
+            let said = if n % 4 == 0 {
+                "please leave the rolls with the neighbour on the second floor who is at home from nine to noon"
+            } else {
+                "rolls"
+            };
             format!("{CANARY}c{},2026-01-{:02},{CANARY}b{n},{said},10.00\n", n / 4, 1 + n % 28)
         })
         .collect();
@@ -107,7 +120,10 @@ fn check_and_init_say_which_columns_are_refused() {
     assert!(said.stdout.contains("no run reads the column `Telefonnummer`, which names a phone number"), "{said:?}");
     case.keeps_secrets(&said);
     let said = case.call(&["init", case.file("transactions.csv").to_str().unwrap()]).ok();
-    assert!(said.stdout.contains("Refused by policy, best left out of the file: Telefonnummer (a phone number), codice_fiscale"));
+    assert!(
+        said.stdout
+            .contains("Refused by policy, best left out of the file: Telefonnummer (a phone number), codice_fiscale")
+    );
     // They are there and nothing reads them: the run goes on.
     case.survives();
 }

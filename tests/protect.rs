@@ -66,7 +66,22 @@ fn every_file_that_any_verb_makes_is_its_owners_alone() {
         &["taxonomy", "review", spec, "--out", "review.toml"],
         &["taxonomy", "sign", "review.toml", "--officer", "A. Officer"],
         &["ledger", "recover", "xdg/tactful/corner-shop.ledger", "--releases", "released"],
-        &["cluster", "x.npy", "--k", "2", "--radius", "3", "--epsilon", "1", "--delta", "1e-6", "--seed-simulated", "1", "--out", "c.npy"],
+        &[
+            "cluster",
+            "x.npy",
+            "--k",
+            "2",
+            "--radius",
+            "3",
+            "--epsilon",
+            "1",
+            "--delta",
+            "1e-6",
+            "--seed-simulated",
+            "1",
+            "--out",
+            "c.npy",
+        ],
     ] {
         let said = open_handed(&case, args);
         assert_eq!(said.status, Some(0), "{args:?} {said:#?}");
@@ -162,7 +177,10 @@ fn a_release_whose_files_are_links_is_not_read() {
         let file = out.join(name);
         fs::rename(&file, &secret).unwrap();
         symlink(&secret, &file).unwrap();
-        for args in [&["show", out.to_str().unwrap()][..], &["ledger", "verify", case.ledger().to_str().unwrap(), "--releases", out.to_str().unwrap()]] {
+        for args in [
+            &["show", out.to_str().unwrap()][..],
+            &["ledger", "verify", case.ledger().to_str().unwrap(), "--releases", out.to_str().unwrap()],
+        ] {
             assert_eq!(case.call(args).status, Some(15), "{name} {args:?}");
         }
         fs::remove_file(&file).unwrap();
@@ -199,7 +217,13 @@ fn a_file_that_unpacks_without_end_is_refused_and_spends_nothing() {
         assert!(fs::metadata(case.file("transactions.csv.gz")).unwrap().len() < 1 << 20);
         let said = case.run();
         let born = case.ledger_bytes();
-        case.refuses_after(born.as_deref(), &said, 15, "data.too-large", &["transactions.csv.gz", "200 times", "unpack it"]);
+        case.refuses_after(
+            born.as_deref(),
+            &said,
+            15,
+            "data.too-large",
+            &["transactions.csv.gz", "200 times", "unpack it"],
+        );
         assert_eq!(case.reservations(), 0);
     }
     // A catalogue is unpacked too.
@@ -228,9 +252,8 @@ fn other_compressions_are_not_unpacked_behind_our_back() {
 fn parquet(case: &Case) -> Vec<u8> {
     case.edit("\"transactions.csv\"", "\"transactions.parquet\"");
     let lines = 4 * CUSTOMERS;
-    let text = |name: &str, cell: &dyn Fn(usize) -> String| {
-        Column::new(name.into(), (0..lines).map(cell).collect::<Vec<_>>())
-    };
+    let text =
+        |name: &str, cell: &dyn Fn(usize) -> String| Column::new(name.into(), (0..lines).map(cell).collect::<Vec<_>>());
     let mut table = DataFrame::new_infer_height(vec![
         text("customer", &|n| format!("{CANARY}c{}", n % CUSTOMERS)),
         text("day", &|n| format!("2026-01-{:02}", 1 + n % 28)),
@@ -326,7 +349,16 @@ fn a_notice_tells_what_the_ledger_holds() {
     );
     case.run().ok();
     for lang in ["en", "it", "de", "fr"] {
-        let said = case.call(&["--format", "json", "notice", case.spec_path().to_str().unwrap(), "--ledger", case.ledger().to_str().unwrap(), "--lang", lang]);
+        let said = case.call(&[
+            "--format",
+            "json",
+            "notice",
+            case.spec_path().to_str().unwrap(),
+            "--ledger",
+            case.ledger().to_str().unwrap(),
+            "--lang",
+            lang,
+        ]);
         let value = said.ok().json();
         assert_eq!((&value["lang"], &value["releases"]), (&lang.into(), &1.into()));
         assert_eq!(value["blanks"].as_array().unwrap().len(), 0);

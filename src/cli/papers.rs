@@ -90,7 +90,8 @@ pub(super) fn officer(args: &SpecArgs, out: &Path) -> Result<Answer, Failure> {
     for (name, draft) in &drafts {
         let _ = writeln!(text, "  {name}: {} places for a human to fill in", marks(draft));
     }
-    let files: Vec<_> = drafts.iter().map(|(name, draft)| json!({ "name": name, "to_fill_in": marks(draft) })).collect();
+    let files: Vec<_> =
+        drafts.iter().map(|(name, draft)| json!({ "name": name, "to_fill_in": marks(draft) })).collect();
     let value = json!({ "out": out.display().to_string(), "files": files, "releases": books.releases() });
     Ok(Answer { text, value })
 }

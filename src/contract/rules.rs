@@ -30,7 +30,10 @@ pub const RULES: &[Rule] = &[
         text: "a line with an amount above the maximum; it is clipped or dropped, as the contract says",
     },
     Rule { code: "category.unknown", text: "a line whose product has no category in any group; it is dropped" },
-    Rule { code: "unit.personal", text: "an id that looks like an e-mail address, a phone number, an account or a name" },
+    Rule {
+        code: "unit.personal",
+        text: "an id that looks like an e-mail address, a phone number, an account or a name",
+    },
     Rule { code: "category.free-text", text: "a line whose category reads like free text; it is dropped" },
 ];
 
@@ -53,9 +56,8 @@ pub fn drops(contract: &Contract, rule: usize) -> bool {
     match RULES.get(rule).map(|rule| rule.code) {
         Some("amount.negative") => contract.negative_amount == NegativeAmount::Drop,
         Some("amount.absurd") => contract.absurd_amount == AbsurdAmount::Drop,
-        Some("unit.personal") => false,
+        Some("unit.personal") | None => false,
         Some(_) => true,
-        None => false,
     }
 }
 
@@ -252,7 +254,8 @@ mod tests {
 
     #[test]
     fn flags_stand_in_the_order_of_the_rules() {
-        let codes: Vec<_> = [DATE, MISSING, NEGATIVE, ABSURD, UNKNOWN, PERSONAL, FREE_TEXT].map(u8::trailing_zeros).to_vec();
+        let codes: Vec<_> =
+            [DATE, MISSING, NEGATIVE, ABSURD, UNKNOWN, PERSONAL, FREE_TEXT].map(u8::trailing_zeros).to_vec();
         assert_eq!(codes, (0..RULES.len() as u32).collect::<Vec<_>>());
         let netted = contract(NegativeAmount::Net, AbsurdAmount::Clip);
         let dropping: Vec<_> = (0..8).filter(|&rule| drops(&netted, rule)).collect();

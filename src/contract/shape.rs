@@ -11,6 +11,9 @@ use crate::source::RawError;
 /// What a cell says of a person, by its shape: "an e-mail address".
 type Says = &'static str;
 
+/// A test, and what it tells.
+type Shape = (fn(&str) -> bool, Says);
+
 /// What the id of a privacy unit says of a person.
 pub(crate) fn of_unit(id: &str) -> Option<Says> {
     let id = id.trim();
@@ -28,7 +31,7 @@ pub(crate) fn of_number(id: i64) -> Option<Says> {
 
 /// What no cell of reference data is: a way to reach a person or their money.
 fn contact(text: &str) -> Option<Says> {
-    let shapes: [(fn(&str) -> bool, Says); 4] = [
+    let shapes: [Shape; 4] = [
         (is_email, "an e-mail address"),
         (is_phone, "a phone number"),
         (is_iban, "a bank account"),
@@ -39,7 +42,7 @@ fn contact(text: &str) -> Option<Says> {
 
 /// Numbers that banks, makers of handsets and states give out.
 fn number(text: &str) -> Option<Says> {
-    let shapes: [(fn(&str) -> bool, Says); 3] =
+    let shapes: [Shape; 3] =
         [(is_card, "a payment card"), (is_handset, "a device"), (is_official, "an official number of a person")];
     shapes.into_iter().find_map(|(is, says)| is(text).then_some(says))
 }
@@ -157,13 +160,15 @@ fn is_official(text: &str) -> bool {
 
 fn is_date(text: &str) -> bool {
     let groups: Vec<&str> = text.split(['-', '/', '.']).collect();
-    let [a, b, c] = groups[..] else { return false };
-    let number = |group: &str| group.bytes().all(|b| b.is_ascii_digit()).then(|| group.parse::<u32>().ok()).flatten();
-    let (Some(x), Some(y), Some(z)) = (number(a), number(b), number(c)) else { return false };
-    let year = |text: &str, year: u32| text.len() == 4 && (1900..=2100).contains(&year);
-    let two = |text: &str| (1..=2).contains(&text.len());
-    let day = |x: u32, y: u32| (1..=12).contains(&x) && (1..=31).contains(&y) || (1..=12).contains(&y) && (1..=31).contains(&x);
-    (year(a, x) && two(b) && two(c) && day(y, z)) || (year(c, z) && two(a) && two(b) && day(x, y))
+    let [first, second, third] = groups[..] else { return false };
+    let number = |group: &str| if group.bytes().all(|b| b.is_ascii_digit()) { group.parse::<u32>().ok() } else { None };
+    let within = |group: &str, width: std::ops::RangeInclusive<usize>, range: std::ops::RangeInclusive<u32>| {
+        width.contains(&group.len()) && number(group).is_some_and(|number| range.contains(&number))
+    };
+    let year = |group| within(group, 4..=4, 1900..=2100);
+    let (day, month) = (|group| within(group, 1..=2, 1..=31), |group| within(group, 1..=2, 1..=12));
+    let of_year = |one, other| (month(one) && day(other)) || (day(one) && month(other));
+    (year(first) && of_year(second, third)) || (year(third) && of_year(first, second))
 }
 
 /// Two to four words of letters, each with a capital: "Ada Lovelace", "ROSSI, Anna".

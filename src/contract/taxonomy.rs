@@ -151,7 +151,9 @@ mod tests {
 
     #[test]
     fn codes_and_classes_are_one_to_one() {
-        for class in [Class::Sensitive, Class::Excluded, Class::Group(0), Class::Group(126), Class::Unknown, Class::FreeText] {
+        for class in
+            [Class::Sensitive, Class::Excluded, Class::Group(0), Class::Group(126), Class::Unknown, Class::FreeText]
+        {
             assert_eq!(Class::from_code(class.code()), class);
         }
     }

@@ -93,11 +93,8 @@ impl Books {
             return Err(LedgerError::OtherPopulation { path: ledger.to_owned(), found, asked }.into());
         }
         let found = Ledger::verify(ledger)?;
-        let year = Promise {
-            epsilon: status.claim.epsilon.value(),
-            delta: status.claim.delta.value(),
-            loss: status.cap,
-        };
+        let year =
+            Promise { epsilon: status.claim.epsilon.value(), delta: status.claim.delta.value(), loss: status.cap };
         let day = |seconds: u64| {
             let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
             time.unwrap_or_default().date_naive()

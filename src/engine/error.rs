@@ -237,7 +237,7 @@ impl EngineError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Spec(error) if error.is_policy() => Exit::Policy,
-            Self::OtherSpec { .. } => Exit::Policy,
+            Self::OtherSpec { .. } | Self::Persons { .. } => Exit::Policy,
             Self::Spec(_) | Self::Loss(_) | Self::Measurement(MeasurementError::Range) => Exit::BadSpec,
             Self::Raw(error) => match error.exit_class() {
                 ExitClass::BadSpec => Exit::BadSpec,
@@ -248,7 +248,6 @@ impl EngineError {
             },
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
-            Self::Persons { .. } => Exit::Policy,
             Self::Gate(_) => Exit::BelowFloor,
             Self::NobodyInWindow { .. }
             | Self::Refused { .. }

@@ -61,8 +61,10 @@ pub fn check(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
     if let Some(opt_outs) = &spec.sources.opt_outs {
         files.push(CheckedFile { role: "opt-outs", path: OptOutFile::inspect(opt_outs, base)?.name().to_owned() });
     }
-    let mut report = CheckReport { files, groups: Vec::new(), unknown_products: 0, barred_products: 0, personal: Vec::new() };
-    report.personal = shape.names().filter_map(|name| Some((name.to_owned(), spec::personal(name, true)?.says))).collect();
+    let mut report =
+        CheckReport { files, groups: Vec::new(), unknown_products: 0, barred_products: 0, personal: Vec::new() };
+    report.personal =
+        shape.names().filter_map(|name| Some((name.to_owned(), spec::personal(name, true)?.says))).collect();
     if let (Classes::Product(map), Some(taxonomy)) = (classes(spec, &mapping, base)?, &spec.taxonomy) {
         let counts = map.counts();
         let count = |class| counts.get(&class).copied().unwrap_or(0);

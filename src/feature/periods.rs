@@ -21,7 +21,14 @@ type Line = (u64, u32, &'static str, &'static str, &'static str, i64);
 
 fn line() -> impl Strategy<Value = Line> {
     let pick = |choices: &'static [&'static str]| prop::sample::select(choices);
-    (0..91_u64, 0..24_u32, pick(&["ann", "bob"]), pick(&["b1", "b2", "b3"]), pick(&["apple", "bread", "shoes"]), -500..5000_i64)
+    (
+        0..91_u64,
+        0..24_u32,
+        pick(&["ann", "bob"]),
+        pick(&["b1", "b2", "b3"]),
+        pick(&["apple", "bread", "shoes"]),
+        -500..5000_i64,
+    )
 }
 
 /// Where each day of each period goes: one to one within it.

@@ -14,8 +14,8 @@ use chrono::NaiveDate;
 use crate::engine::{Books, odds_in_100};
 use crate::spec::{FeatureKind, LegalBasis, Notice as Said, Origin, Spec};
 pub use render::{html, text};
-pub use template::{Block, Section};
 use template::Template;
+pub use template::{Block, Section};
 
 /// Languages that a notice can be in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +116,7 @@ impl Facts {
             floor: spec.segments.floor,
             one: odds(books.release.epsilon, books.release.delta),
             year: odds(books.year.epsilon, books.year.delta),
-            life: odds(life.epsilon, life.delta).0,
+            life: if life.amount.rho_nano == 0 { 50 } else { odds(life.epsilon, life.delta).0 },
             releases: books.releases(),
             spent: life.amount.rho_nano > 0,
             date,

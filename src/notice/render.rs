@@ -10,7 +10,8 @@ use crate::release::plain;
 const STYLE: &str = "body{font:1.15rem/1.6 system-ui,sans-serif;max-width:38rem;margin:2rem auto;padding:0 1rem;\
 color:#1a1a1a;background:#fff}h1{font-size:1.7rem;line-height:1.25}h2{font-size:1.25rem;margin-top:2rem}\
 li{margin:.2rem 0}@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}}@media print{body{margin:0}}";
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// One self-contained page without script and without any request.
 #[must_use]

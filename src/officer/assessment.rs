@@ -1,6 +1,8 @@
 //! The impact assessment, GDPR Art. 35(7): description, necessity, risks, measures.
 
-use super::{Case, TO_FILL_IN, inline};
+use std::fmt::Write as _;
+
+use super::{Case, TO_FILL_IN, inline, sensitive};
 use crate::engine::odds_in_100;
 
 /// Threats, what stands against each, and what is left; the first three columns as PRIVACY.md has them.
@@ -10,24 +12,71 @@ const THREATS: [(&str, &str, &str); 12] = [
         "noise for the whole customer; the odds below hold against this reader",
         "the odds; of a year more than of one release",
     ),
-    ("Releases compared with one another", "every loss is recorded before it is spent and adds up", "two names for one population"),
-    ("A segment so small that it points at somebody", "a floor, tested privately and charged", "forged customers can fill a segment"),
-    ("Sensitive goods", "a policy over names, opt-in groups, a signed review", "about one sensitive name in six is missed in an unseen catalogue"),
-    ("Innocent goods that together tell a trait", "*Sensitive inference in general* in PRIVACY.md of the program", "inference about groups in general"),
-    ("Columns about the person, bought or scraped data", "refused by name, by declared origin and, measured with noise, by shape", "names of no language that the list knows; ids that look like any other number"),
-    ("Errors, logs, file sizes, exit statuses", "no value of a cell in any of them; what depends on the data was measured and paid for", "running time and use of memory"),
-    ("The ledger deleted or rolled back", "hash chain; releases name its head; `tactful ledger verify`", "who may write the ledger may delete it"),
-    ("Weak randomness", "OpenSSL's private random bytes; settings from outside are cleared", "a library user must clear them too"),
-    ("The machine: memory, swap, root", "rows are cleared, core dumps are off, no temporary copies", "root, swap, the page cache: encrypt them"),
-    ("Putting a person into a segment", "nothing here covers it: it is profiling with that person's own data", "consent, objection and information of that step"),
-    ("Files made to break the program", "bounds on sizes and ratios before anything is decoded", "damaged pages behind a sound Parquet footer"),
+    (
+        "Releases compared with one another",
+        "every loss is recorded before it is spent and adds up",
+        "two names for one population",
+    ),
+    (
+        "A segment so small that it points at somebody",
+        "a floor, tested privately and charged",
+        "forged customers can fill a segment",
+    ),
+    (
+        "Sensitive goods",
+        "a policy over names, opt-in groups, a signed review",
+        "about one sensitive name in six is missed in an unseen catalogue",
+    ),
+    (
+        "Innocent goods that together tell a trait",
+        "*Sensitive inference in general* in PRIVACY.md of the program",
+        "inference about groups in general",
+    ),
+    (
+        "Columns about the person, bought or scraped data",
+        "refused by name, by declared origin and, measured with noise, by shape",
+        "names of no language that the list knows; ids that look like any other number",
+    ),
+    (
+        "Errors, logs, file sizes, exit statuses",
+        "no value of a cell in any of them; what depends on the data was measured and paid for",
+        "running time and use of memory",
+    ),
+    (
+        "The ledger deleted or rolled back",
+        "hash chain; releases name its head; `tactful ledger verify`",
+        "who may write the ledger may delete it",
+    ),
+    (
+        "Weak randomness",
+        "OpenSSL's private random bytes; settings from outside are cleared",
+        "a library user must clear them too",
+    ),
+    (
+        "The machine: memory, swap, root",
+        "rows are cleared, core dumps are off, no temporary copies",
+        "root, swap, the page cache: encrypt them",
+    ),
+    (
+        "Putting a person into a segment",
+        "nothing here covers it: it is profiling with that person's own data",
+        "consent, objection and information of that step",
+    ),
+    (
+        "Files made to break the program",
+        "bounds on sizes and ratios before anything is decoded",
+        "damaged pages behind a sound Parquet footer",
+    ),
 ];
 
 pub(super) fn write(case: &Case<'_>) -> String {
     let books = case.books;
     let one = odds_in_100(books.release.epsilon, books.release.delta);
     let year = odds_in_100(books.year.epsilon, books.year.delta);
-    let threats: String = THREATS.iter().map(|(threat, measure, left)| format!("| {threat} | {measure} | {left} |\n")).collect();
+    let threats = THREATS.iter().fold(String::new(), |mut text, (threat, measure, left)| {
+        let _ = writeln!(text, "| {threat} | {measure} | {left} |");
+        text
+    });
     let weak = if books.year.epsilon > 2.0 {
         "\nThe promise of a year is weak against a reader who knows everybody else: consider a smaller `privacy.year.epsilon`.\n"
     } else {
@@ -73,7 +122,7 @@ pub(super) fn write(case: &Case<'_>) -> String {
         floor = case.spec.segments.floor,
         data = case.data().iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"),
         basis = case.basis(),
-        sensitive = case.sensitive(),
+        sensitive = sensitive(),
         kept = case.kept(),
         opt_out = case.opt_out(),
         one_in = one.0,

@@ -110,7 +110,8 @@ impl Case<'_> {
         let Some(record) = self.books.record.as_ref().filter(|record| !record.releases.is_empty()) else {
             return "No release is on record.\n".to_owned();
         };
-        let mut text = String::from("| reservation | recorded on (UTC) | SHA-256 of the manifest |\n| --- | --- | --- |\n");
+        let mut text =
+            String::from("| reservation | recorded on (UTC) | SHA-256 of the manifest |\n| --- | --- | --- |\n");
         for (seq, day, manifest) in &record.releases {
             let _ = writeln!(text, "| {seq} | {day} | `{manifest}` |");
         }
@@ -144,10 +145,15 @@ impl Case<'_> {
 
     fn opt_out(&self) -> String {
         let said = &self.said;
-        let ways = [("at the till", &said.opt_out_words), ("by phone", &said.opt_out_phone), ("on a page", &said.opt_out_url)];
+        let ways =
+            [("at the till", &said.opt_out_words), ("by phone", &said.opt_out_phone), ("on a page", &said.opt_out_url)];
         let ways: Vec<String> =
             ways.into_iter().filter_map(|(how, way)| Some(format!("{how}: {}", inline(way.as_ref()?)))).collect();
-        if ways.is_empty() { format!("{TO_FILL_IN}: one step to opt out (`notice.opt_out_…`)") } else { ways.join("; ") }
+        if ways.is_empty() {
+            format!("{TO_FILL_IN}: one step to opt out (`notice.opt_out_…`)")
+        } else {
+            ways.join("; ")
+        }
     }
 
     /// Kinds of data that are read, by what the spec maps.
@@ -185,16 +191,20 @@ impl Case<'_> {
         }
         format!("{} ({} numbers a {})", kinds.join(", "), self.spec.features.len(), inline(&self.spec.unit))
     }
+}
 
-    fn sensitive(&self) -> String {
-        let names: Vec<&str> = Policy::base().groups().iter().map(|group| group.name.as_str()).collect();
-        format!("{} (policy {})", names.join("; "), Policy::base().version())
-    }
+/// The groups that policy keeps out.
+fn sensitive() -> String {
+    let names: Vec<&str> = Policy::base().groups().iter().map(|group| group.name.as_str()).collect();
+    format!("{} (policy {})", names.join("; "), Policy::base().version())
 }
 
 /// A text of the spec as part of a line of Markdown: one line, and nothing in it acts.
 fn inline(text: &str) -> String {
-    crate::release::plain(text).chars().flat_map(|c| if "\\`*_[]<>|#&!".contains(c) { vec!['\\', c] } else { vec![c] }).collect()
+    crate::release::plain(text)
+        .chars()
+        .flat_map(|c| if "\\`*_[]<>|#&!".contains(c) { vec!['\\', c] } else { vec![c] })
+        .collect()
 }
 
 #[cfg(test)]

@@ -143,19 +143,50 @@ fn the_registry_entry_has_the_fields_of_the_schema_and_no_others() {
     }
     let d = "deployment";
     let wanted: Vec<String> = [
-        "url_slug", "status", "tier", d, "D.basic", "D.basic.name", "D.basic.data_curators", "D.basic.intended_use",
-        "D.basic.data_product_type", "D.basic.data_product_region", "D.basic.description", "D.basic.publication_date",
-        "D.dp_variant", "D.dp_variant.variant_name", "D.dp_variant.data_domain", "D.dp_variant.unprotected_quantities",
-        "D.privacy_loss", "D.privacy_loss.privacy_unit", "D.privacy_loss.privacy_unit_details",
-        "D.privacy_loss.privacy_parameters", "D.privacy_loss.privacy_parameters.epsilon",
-        "D.privacy_loss.privacy_parameters.delta", "D.privacy_loss.privacy_parameters.rho",
-        "D.privacy_loss.privacy_parameters_details", "D.deployment_model", "D.deployment_model.model_name",
-        "D.deployment_model.model_name_details", "D.deployment_model.actors", "D.deployment_model.release_type",
-        "D.deployment_model.release_type_details", "D.deployment_model.data_source_type",
-        "D.deployment_model.data_source_type_details", "D.deployment_model.access_type",
-        "D.deployment_model.access_type_details", "D.accounting", "D.accounting.post_processing", "D.accounting.composition",
-        "D.implementation", "D.implementation.preprocessing_and_hyperparameter_tuning", "D.implementation.mechanisms",
-        "D.implementation.justification", "D.administrative", "D.administrative.sources", "D.administrative.notes",
+        "url_slug",
+        "status",
+        "tier",
+        d,
+        "D.basic",
+        "D.basic.name",
+        "D.basic.data_curators",
+        "D.basic.intended_use",
+        "D.basic.data_product_type",
+        "D.basic.data_product_region",
+        "D.basic.description",
+        "D.basic.publication_date",
+        "D.dp_variant",
+        "D.dp_variant.variant_name",
+        "D.dp_variant.data_domain",
+        "D.dp_variant.unprotected_quantities",
+        "D.privacy_loss",
+        "D.privacy_loss.privacy_unit",
+        "D.privacy_loss.privacy_unit_details",
+        "D.privacy_loss.privacy_parameters",
+        "D.privacy_loss.privacy_parameters.epsilon",
+        "D.privacy_loss.privacy_parameters.delta",
+        "D.privacy_loss.privacy_parameters.rho",
+        "D.privacy_loss.privacy_parameters_details",
+        "D.deployment_model",
+        "D.deployment_model.model_name",
+        "D.deployment_model.model_name_details",
+        "D.deployment_model.actors",
+        "D.deployment_model.release_type",
+        "D.deployment_model.release_type_details",
+        "D.deployment_model.data_source_type",
+        "D.deployment_model.data_source_type_details",
+        "D.deployment_model.access_type",
+        "D.deployment_model.access_type_details",
+        "D.accounting",
+        "D.accounting.post_processing",
+        "D.accounting.composition",
+        "D.implementation",
+        "D.implementation.preprocessing_and_hyperparameter_tuning",
+        "D.implementation.mechanisms",
+        "D.implementation.justification",
+        "D.administrative",
+        "D.administrative.sources",
+        "D.administrative.notes",
         "D.administrative.registry_authors",
     ]
     .iter()
@@ -179,11 +210,11 @@ fn what_a_spec_calls_things_breaks_no_draft() {
     let books = Books::read(&spec, Path::new("/nowhere/at/all")).unwrap();
     for (name, text) in drafts(&spec, &books, day()) {
         assert!(!text.contains('\u{202e}'), "{name}");
-        if name.ends_with(".md") {
+        if name == FILES[2] {
+            assert!(text.lines().all(|line| line.contains(':')), "{text}");
+        } else {
             assert!(!text.contains("<script>") && !text.contains("\n| x |"), "{text}");
             assert!(text.lines().filter(|line| line.starts_with("| epsilon of one")).count() == 1);
-        } else {
-            assert!(text.lines().all(|line| line.contains(':')), "{text}");
         }
     }
 }

@@ -23,9 +23,9 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 use tactful_kernel::ledger::Reservation;
 
+pub use self::folder::folder;
 use self::lock::Lock;
 use self::place::Place;
-pub use self::folder::folder;
 pub use self::single::SingleFile;
 use super::json::{WriteError, canonical, to_json};
 use super::manifest::{Contents, FileName, Manifest};

@@ -39,7 +39,7 @@ impl<R: Read> Read for Unpacked<R> {
 
 /// Whether reading stopped because a file unpacks to too much.
 pub(super) fn is_too_much(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<TooMuch>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooMuch>)
 }
 
 #[cfg(test)]

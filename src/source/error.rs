@@ -266,7 +266,9 @@ impl RawError {
     #[must_use]
     pub fn exit_class(&self) -> ExitClass {
         match self {
-            Self::Outside { .. } | Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => ExitClass::BadSpec,
+            Self::Outside { .. } | Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => {
+                ExitClass::BadSpec
+            }
             Self::NotSimulated | Self::PersonalColumn { .. } => ExitClass::Policy,
             Self::Memory { .. } => ExitClass::Machine,
             Self::Internal { .. } => ExitClass::Internal,

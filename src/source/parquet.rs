@@ -67,7 +67,9 @@ pub(super) fn pages_are_sound(path: &Path, name: &str) -> Result<(), RawError> {
     let mut reader = ParquetReader::new(head::open(path, name)?);
     let metadata = guard::silently(|| reader.get_metadata().map(Arc::clone).map_err(|_| damaged(name)))
         .unwrap_or_else(|_| Err(damaged(name)))?;
-    for column in metadata.row_groups.iter().flat_map(|group| group.parquet_columns()) {
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the type has no public path")]
+    let columns = metadata.row_groups.iter().map(|group| group.parquet_columns());
+    for column in columns.flatten() {
         let std::ops::Range { start, end } = column.byte_range();
         pages(&mut file, start..end, column.uncompressed_size(), column.num_values())
             .ok_or_else(|| RawError::Unreadable { file: name.to_owned() })?;

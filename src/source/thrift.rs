@@ -55,16 +55,16 @@ impl<'a> Compact<'a> {
         Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
-    /// The next field of a struct: its number and type; `None` inside at its end.
-    fn field(&mut self, last: &mut i64) -> Option<Option<(i64, u8)>> {
+    /// The next field of a struct: its number and type, which is [`STOP`] at its end.
+    fn field(&mut self, last: &mut i64) -> Option<(i64, u8)> {
         let head = self.byte()?;
         let kind = head & 0x0f;
         if kind == STOP {
-            return Some(None);
+            return Some((0, STOP));
         }
         let step = i64::from(head >> 4);
         *last = if step == 0 { self.integer()? } else { last.checked_add(step)? };
-        Some(Some((*last, kind)))
+        Some((*last, kind))
     }
 
     /// Length and type of a list.
@@ -90,7 +90,11 @@ impl<'a> Compact<'a> {
             }
             STRUCT => {
                 let mut last = 0;
-                while let Some((_, kind)) = self.field(&mut last)? {
+                loop {
+                    let (_, kind) = self.field(&mut last)?;
+                    if kind == STOP {
+                        break;
+                    }
                     self.skip(kind, depth + 1)?;
                 }
             }
@@ -123,12 +127,15 @@ impl<'a> Compact<'a> {
     /// Reads a struct; `take` says whether it has read a field itself.
     fn fields(&mut self, mut take: impl FnMut(&mut Self, i64, u8) -> Option<bool>) -> Option<()> {
         let mut last = 0;
-        while let Some((number, kind)) = self.field(&mut last)? {
+        loop {
+            let (number, kind) = self.field(&mut last)?;
+            if kind == STOP {
+                return Some(());
+            }
             if !take(self, number, kind)? {
                 self.skip(kind, 1)?;
             }
         }
-        Some(())
     }
 }
 

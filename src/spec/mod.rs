@@ -33,8 +33,8 @@ pub use check::is_population;
 pub use checked::*;
 pub use init::scaffold;
 pub(crate) use pattern::normal;
-pub(crate) use policy::{columns_version, personal};
 pub use pattern::{Place, Placer};
+pub(crate) use policy::{columns_version, personal};
 pub use rule::{Problem, Rule, SpecError};
 pub use schema::json_schema;
 

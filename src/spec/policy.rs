@@ -37,7 +37,8 @@ const OUTSIDE: [&str; 21] = [
 /// Columns that no spec may name, as they are written.
 const COLUMNS: &str = include_str!("../../policy/columns.toml");
 
-static REFUSED: LazyLock<Refused> = LazyLock::new(|| Refused::read(COLUMNS).expect("a test reads the embedded columns"));
+static REFUSED: LazyLock<Refused> =
+    LazyLock::new(|| Refused::read(COLUMNS).expect("a test reads the embedded columns"));
 
 /// Why a column is refused by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,8 +99,8 @@ pub(super) fn words(name: &str) -> Vec<String> {
 
 /// Words before the last of a glued name that say whose it is: `custemail`, `kundenadresse`.
 const WHOSE: [&str; 14] = [
-    "customer", "cust", "client", "member", "user", "home", "kunden", "kunde", "cliente", "billing", "shipping", "contact",
-    "socio", "buyer",
+    "customer", "cust", "client", "member", "user", "home", "kunden", "kunde", "cliente", "billing", "shipping",
+    "contact", "socio", "buyer",
 ];
 
 #[derive(Deserialize)]

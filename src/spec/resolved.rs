@@ -9,9 +9,9 @@ use super::checked::{
     Amount, Feature, FeatureKind, File, Format, PromotionTarget, Promotions, Sources, Spec, Taxonomy, Transactions,
 };
 use super::raw::{
-    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawNotice, RawOptOuts,
-    RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText,
-    RawTransactions, RawWindow, RawYear,
+    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawNotice,
+    RawOptOuts, RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy,
+    RawText, RawTransactions, RawWindow, RawYear,
 };
 use super::sensitive::Policy;
 
@@ -139,7 +139,13 @@ fn sources(sources: &Sources) -> RawSources {
     });
     let opt_outs = sources.opt_outs.as_ref().map(|opt_outs| {
         let (format, separator) = format(&opt_outs.file);
-        RawOptOuts { file: Some(path(&opt_outs.file)), format, separator, unit: Some(opt_outs.unit.clone()), ..RawOptOuts::default() }
+        RawOptOuts {
+            file: Some(path(&opt_outs.file)),
+            format,
+            separator,
+            unit: Some(opt_outs.unit.clone()),
+            ..RawOptOuts::default()
+        }
     });
     RawSources { transactions: Some(transactions(&sources.transactions)), products, opt_outs }
 }

@@ -33,11 +33,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(
-        origin: Option<Origin>,
-        sources: Option<&RawSources>,
-        taxonomy: Option<&RawTaxonomy>,
-    ) -> Self {
+    pub(super) fn new(origin: Option<Origin>, sources: Option<&RawSources>, taxonomy: Option<&RawTaxonomy>) -> Self {
         let transactions = sources.and_then(|sources| sources.transactions.as_ref());
         let groups = taxonomy.map(|taxonomy| taxonomy.groups.as_deref().unwrap_or_default());
         Self {

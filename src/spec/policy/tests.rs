@@ -471,7 +471,9 @@ fn a_column_of_the_trade_is_let_through() {
 
 #[test]
 fn case_separators_and_digits_hide_no_column() {
-    for column in ["first name", "FIRST_NAME", "First-Name", "firstName", "first.name.2", "1st FIRST  NAME", "firstname"] {
+    for column in
+        ["first name", "FIRST_NAME", "First-Name", "firstName", "first.name.2", "1st FIRST  NAME", "firstname"]
+    {
         assert!(personal(column, false).is_some(), "{column}");
     }
     // Written with a combining accent.
@@ -490,7 +492,8 @@ fn the_embedded_list_is_read_and_a_broken_one_is_not() {
 
 #[test]
 fn an_origin_outside_of_the_shop_has_a_name_only_to_be_refused() {
-    for origin in ["third_party", "Third-Party", "social", "PUBLIC RECORD", "public_records", "data broker", "scraped"] {
+    for origin in ["third_party", "Third-Party", "social", "PUBLIC RECORD", "public_records", "data broker", "scraped"]
+    {
         assert!(is_outside(origin), "{origin}");
     }
     for origin in ["first_party", "simulated", "shop", ""] {

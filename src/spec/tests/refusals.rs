@@ -268,7 +268,8 @@ fn data_that_people_did_not_give_to_the_shop_are_refused_for_a_file_and_for_a_co
 fn a_notice_is_text_and_changes_no_run() {
     let with = |text: &str| format!("{}\n[notice]\n{text}\n", good_but("", ""));
     let plain = parse(&good_but("", "")).unwrap();
-    let said = parse(&with("controller = \"Shop\"\nopt_out_url = \"https://shop.example/no\"\nkeep_months = 24")).unwrap();
+    let said =
+        parse(&with("controller = \"Shop\"\nopt_out_url = \"https://shop.example/no\"\nkeep_months = 24")).unwrap();
     assert_eq!(plain.fingerprint(), said.fingerprint());
     assert_ne!(plain, said);
     assert_eq!(parse(&said.to_toml()).unwrap(), said);
