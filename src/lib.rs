@@ -16,6 +16,8 @@
 //! | [`audience`] | door 2: one customer and the segment they belong to; not differentially private | raw |
 //! | [`engine`] | runs a spec through all of these | |
 //! | [`audit`] | attacks all of this, for everyone | |
+//! | [`notice`] | what customers are told, in four languages | public |
+//! | [`officer`] | drafts for whoever answers for it | public |
 //! | [`simulate`] | a shop that does not exist | public |
 //! | [`cli`] | the command line | |
 #![deny(unsafe_code)]
@@ -31,6 +33,8 @@ pub mod engine;
 pub mod feature;
 pub mod gate;
 pub mod keys;
+pub mod notice;
+pub mod officer;
 pub mod profile;
 pub mod promotion;
 pub mod release;

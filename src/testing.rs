@@ -108,6 +108,7 @@ pub(crate) fn spec() -> Spec {
         },
         promotions: None,
         destinations: Vec::new(),
+        notice: None,
     }
 }
 

@@ -25,7 +25,7 @@ const PICTURE: [&[&str]; 13] = [
     &["promotion"],
     &["release", "audience"],
     &["engine"],
-    &["audit"],
+    &["audit", "notice", "officer"],
     &["cli", "server"],
 ];
 

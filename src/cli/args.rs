@@ -62,6 +62,19 @@ pub(super) enum Layout {
     Aligned,
 }
 
+/// Languages of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum NoticeLang {
+    /// English.
+    En,
+    /// Italian.
+    It,
+    /// German.
+    De,
+    /// French.
+    Fr,
+}
+
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct SpecArgs {
     /// The spec: a TOML file that names sources, features, segments and budget.
@@ -223,6 +236,33 @@ pub(super) enum Verb {
         /// A public guess of the number of customers [default: the spec's `expected_customers`].
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         customers: Option<u64>,
+    },
+    /// Write the notice for customers, in words that a child of twelve understands, from the spec and its ledger.
+    ///
+    /// What only the shop can say stands in the spec's table [notice]; what it lacks is told, and nothing is written, unless
+    /// --draft leaves visible blanks. How easy the notice reads is measured and said.
+    Notice {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// The language.
+        #[arg(long, value_enum)]
+        lang: NoticeLang,
+        /// Where to write it: FILE.html is a page, any other name plain text [default: plain text on stdout].
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Leave visible blanks for what the spec does not say.
+        #[arg(long)]
+        draft: bool,
+    },
+    /// Draft the record of processing, the impact assessment and the deployment-registry entry.
+    ///
+    /// Every figure is the ledger's. What a human must fill in is marked.
+    Officer {
+        #[command(flatten)]
+        spec: SpecArgs,
+        /// The drafts' folder; must not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Make a release: segments with sizes, categories and promotions.
     ///

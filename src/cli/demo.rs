@@ -10,7 +10,7 @@ use crate::audience::{Assigner, LocalError};
 use crate::engine::Job;
 use crate::feature::{self, ExactRow};
 use crate::release::Release;
-use crate::simulate::{DEMO_SPEC, Recovery, Shop, Truth, recovery};
+use crate::simulate::{DEMO_SPEC, Recovery, Shop, Truth, private_folder, private_text, recovery};
 use crate::source::memory::Memory;
 use crate::spec;
 
@@ -61,9 +61,9 @@ const DRAFT: &str = ".shop";
 
 fn write_shop(shop: &Shop, draft: &Path, data: &Path) -> Result<(), Failure> {
     let failed = || Failure::Write(format!("{}: cannot be written; name another directory with --out", data.display()));
-    std::fs::create_dir_all(draft).map_err(|_| failed())?;
+    private_folder(draft).map_err(|_| failed())?;
     shop.write(draft).map_err(|error| Failure::Write(error.to_string()))?;
-    std::fs::write(draft.join("spec.toml"), DEMO_SPEC).map_err(|_| failed())?;
+    private_text(&draft.join("spec.toml"), DEMO_SPEC).map_err(|_| failed())?;
     std::fs::rename(draft, data).map_err(|_| failed())
 }
 

@@ -1,13 +1,12 @@
 //! `init`, `check`, `plan`, `errors`: nothing here reads a purchase or spends anything.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::args::{Layout, SpecArgs};
-use super::{Answer, Failure, ledger, open};
+use super::{Answer, Failure, ledger, open, write_new};
 use crate::engine::{self, Costs};
 use crate::promotion::catalogue;
 use crate::source::error::printable;
@@ -30,18 +29,7 @@ pub(super) fn init(file: &Path, out: Option<&Path>, layout: Option<Layout>) -> R
     let text = spec::scaffold(&columns, &name);
     let value = json!({ "spec": text, "columns": columns });
     let Some(out) = out else { return Ok(Answer { text, value }) };
-    let write = || -> std::io::Result<()> {
-        let mut target = std::fs::OpenOptions::new().write(true).create_new(true).open(out)?;
-        target.write_all(text.as_bytes())
-    };
-    write().map_err(|error| {
-        let why = if error.kind() == std::io::ErrorKind::AlreadyExists {
-            "exists; choose another name"
-        } else {
-            "cannot be written"
-        };
-        Failure::Write(format!("{}: {why}", out.display()))
-    })?;
+    write_new(out, &text)?;
     let text = format!("Wrote {}. Edit what is marked TODO, then: tactful check {}\n", out.display(), out.display());
     Ok(Answer { text, value })
 }
@@ -89,6 +77,10 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
         let matched = promotions.iter().filter(|p| p.targets.names_a_group() && p.targets.sensitive <= 0.0).count();
         let _ = writeln!(text, "  promotions: {matched} of {} can be matched", promotions.len());
     }
+    for (column, says) in &report.personal {
+        let line = format!("no run reads the column `{column}`, which names {says}: best leave it out of the file");
+        let _ = writeln!(text, "  note: {}", source::error::one_line(&line));
+    }
     let mut advice = opened.spec.advice();
     advice.extend(opened.spec.policy_advice());
     let open_questions = std::fs::read_to_string(&args.spec).map_or(0, |text| text.matches("TODO").count());
@@ -104,6 +96,7 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
         "groups": report.groups.iter().map(|g| json!({ "key": g.key, "products": g.products })).collect::<Vec<_>>(),
         "unknown_products": report.unknown_products, "barred_products": report.barred_products,
         "promotions": promotions.len(), "advice": advice,
+        "personal_columns": report.personal.iter().map(|(column, says)| json!({ "column": column, "names": says })).collect::<Vec<_>>(),
     });
     Ok(Answer { text, value })
 }

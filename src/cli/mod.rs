@@ -12,6 +12,7 @@ mod inspect;
 mod keys;
 mod ledger;
 mod optout;
+mod papers;
 mod progress;
 mod run;
 mod taxonomy;
@@ -25,6 +26,8 @@ use serde_json::{Value, json};
 
 use crate::engine::{EngineError, Exit, RegisterAt};
 use crate::keys::Place;
+use crate::release::PublishError;
+use crate::release::publish::SingleFile;
 use crate::spec::{self, RegisterFile, Spec};
 use args::{Args, Format, SpecArgs, Verb};
 
@@ -42,6 +45,8 @@ pub(crate) enum Failure {
     Engine(EngineError),
     /// The command line asks for something that cannot be.
     Usage(String),
+    /// A notice lacks what only the shop can say; a line a field.
+    Blanks(String),
     /// A file of the command line's own could not be written.
     Write(String),
     /// An audit refuted a claim; what it found goes to stdout like any answer.
@@ -61,6 +66,7 @@ impl Failure {
         match self {
             Self::Engine(error) => error.code(),
             Self::Usage(_) => "usage",
+            Self::Blanks(_) => "spec.notice-blank",
             Self::Write(_) => "output.write",
             Self::Violation(_) => "audit.violation",
             Self::NoSegment(_) => "assign.no-segment",
@@ -71,6 +77,7 @@ impl Failure {
         match self {
             Self::Engine(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
+            Self::Blanks(_) => Exit::BadSpec,
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,
             Self::NoSegment(_) => Exit::NoSegment,
@@ -80,7 +87,7 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Engine(error) => error.to_string(),
-            Self::Usage(message) | Self::Write(message) => message.clone(),
+            Self::Usage(message) | Self::Blanks(message) | Self::Write(message) => message.clone(),
             Self::Violation(_) => {
                 "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
             }
@@ -141,6 +148,8 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
         Verb::Check { spec, memory } => inspect::check(&spec, memory),
         Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
+        Verb::Notice { spec, lang, out, draft } => papers::notice(&spec, lang, out.as_deref(), draft),
+        Verb::Officer { spec, out } => papers::officer(&spec, &out),
         Verb::Run { spec, out, request_id, memory } => run::run(&spec, &out, request_id, memory, talk),
         Verb::Show { dir } => run::show(&dir),
         Verb::Assign(args) => assign::assign(&args),
@@ -232,5 +241,16 @@ fn make_ledger_folder(ledger: &Path) -> Result<(), Failure> {
             "{}: the ledger's folder cannot be made; name another file with --ledger",
             folder.display()
         ))
+    })
+}
+
+/// Writes a new file, whole or not at all, readable by its owner alone (0600). What exists is never replaced.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let file = SingleFile::begin(path).and_then(|file| file.publish(text.as_bytes()));
+    file.map_err(|error| match error {
+        PublishError::Exists { .. } | PublishError::Link { .. } => {
+            Failure::Write(format!("{}: exists; choose another name", path.display()))
+        }
+        other => other.into(),
     })
 }

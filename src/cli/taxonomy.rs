@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::args::TaxonomyVerb;
-use super::{Answer, Failure};
+use super::{Answer, Failure, write_new};
 use crate::contract::catalogue;
 use crate::source;
 use crate::spec::review::{self, Proposal, Verdict};
@@ -86,7 +86,7 @@ fn names(asked: &Asked, spec: Option<&Spec>) -> Result<(Vec<String>, String), Fa
         return Ok((names, format!("{} (column `{column}`)", path.display())));
     }
     let Some(spec) = spec else { return Ok((Vec::new(), String::new())) };
-    let folder = asked.source.parent().unwrap_or(Path::new(""));
+    let folder = asked.source.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base = asked.data.as_deref().unwrap_or(folder);
     if let Some(products) = &spec.sources.products {
         let names = catalogue::names(&products.file, &products.category, base)?;
@@ -152,15 +152,6 @@ fn read(path: &Path) -> Result<String, Failure> {
         Ok(size) if size as u64 <= MAX_BYTES => Ok(text),
         _ => Err(Failure::Usage(format!("{}: cannot be read as text", path.display()))),
     }
-}
-
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
-        let exists = error.kind() == std::io::ErrorKind::AlreadyExists;
-        let why = if exists { "exists; choose another name" } else { "cannot be written" };
-        Failure::Write(format!("{}: {why}", path.display()))
-    })
 }
 
 /// The whole new text or the whole old one, whatever happens.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::parse::{KeyKind, key};
+use super::shape::is_reference;
 use super::taxonomy::{Class, Classifier, exact_names, normal};
 use crate::source::error::nearest;
 use crate::source::{ColumnType, RawError, Shape, guard};
@@ -103,6 +104,8 @@ impl<'a> Catalogue<'a> {
         ]);
         let frame = guard::collect(plan, Engine::Streaming).map_err(|_| self.shape.failure())?;
         let categories = text(&frame, "category")?;
+        let (column, products) = (&self.products.category, &self.products.product);
+        is_reference(&self.shape.name, column, true, distinct(categories))?;
         self.check_names(taxonomy, categories)?;
         let classes = classes(taxonomy, categories);
         let internal = |_| RawError::Internal { stage: "reading products" };
@@ -113,6 +116,7 @@ impl<'a> Catalogue<'a> {
             }
             KeyKind::Text => {
                 let ids = frame.column("product").and_then(|c| c.str()).map_err(internal)?;
+                is_reference(&self.shape.name, products, false, distinct(ids))?;
                 ProductMap::Text(Arc::new(strictest(ids.iter().map(|id| id.map(str::to_owned)).zip(classes))))
             }
         })
@@ -133,6 +137,11 @@ impl<'a> Catalogue<'a> {
     }
 }
 
+/// Each text of a column once.
+pub(crate) fn distinct(column: &StringChunked) -> impl Iterator<Item = &str> {
+    column.iter().flatten().collect::<HashSet<_>>().into_iter()
+}
+
 /// The distinct names in one column of a public file, in order: a catalogue's categories or product types.
 pub(crate) fn names(file: &File, column: &str, base: &Path) -> Result<Vec<String>, RawError> {
     let shape = Shape::inspect(file, base)?;
@@ -140,6 +149,7 @@ pub(crate) fn names(file: &File, column: &str, base: &Path) -> Result<Vec<String
     let name = Expr::Column(column.into()).cast(DataType::String).alias("category");
     let frame = guard::collect(shape.public()?.select([name]), Engine::Streaming).map_err(|_| shape.failure())?;
     let written: BTreeSet<&str> = text(&frame, "category")?.iter().flatten().map(str::trim).collect();
+    is_reference(&shape.name, column, true, written.iter().copied())?;
     Ok(written.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
@@ -188,7 +198,7 @@ pub(crate) fn class_of_category(category: Expr, dtype: &DataType, taxonomy: &Tax
         move |c| {
             // One look-up a batch for each distinct text; patterns are slow.
             let mut seen: PlHashMap<&str, u16> = PlHashMap::new();
-            let code = |text| *seen.entry(text).or_insert_with(|| classifier.classify(text).code());
+            let code = |text| *seen.entry(text).or_insert_with(|| classifier.classify_line(text).code());
             Ok(codes(c.name(), c.str()?.iter(), code))
         },
         output,

@@ -18,6 +18,7 @@ pub(crate) mod catalogue;
 mod mapping;
 pub(crate) mod parse;
 pub mod rules;
+pub(crate) mod shape;
 pub mod taxonomy;
 
 use polars::prelude::*;
@@ -25,8 +26,8 @@ use polars::prelude::*;
 use crate::spec::{Duplicates, Spec};
 use catalogue::{ProductMap, class_of_category};
 pub(crate) use mapping::Mapping;
-pub(crate) use rules::{Judge, NEGATIVE, Verdict};
-pub use rules::{RULES, Rule, drops, tells_of_a_broken_feed};
+pub(crate) use rules::{Judge, NEGATIVE, PERSONAL, PERSONS_ABOVE, Verdict};
+pub use rules::{RULES, Rule, drops, tells_of_a_broken_feed, tells_of_persons};
 
 /// What the features need beside spend and flags; what they do not need is not read.
 #[derive(Debug, Clone, Copy, Default)]

@@ -30,6 +30,11 @@ pub const RULES: &[Rule] = &[
         text: "a line with an amount above the maximum; it is clipped or dropped, as the contract says",
     },
     Rule { code: "category.unknown", text: "a line whose product has no category in any group; it is dropped" },
+    Rule {
+        code: "unit.personal",
+        text: "an id that looks like an e-mail address, a phone number, an account or a name",
+    },
+    Rule { code: "category.free-text", text: "a line whose category reads like free text; it is dropped" },
 ];
 
 pub(crate) const DATE: u8 = 1;
@@ -37,6 +42,12 @@ pub(crate) const MISSING: u8 = 1 << 1;
 pub(crate) const NEGATIVE: u8 = 1 << 2;
 pub(crate) const ABSURD: u8 = 1 << 3;
 pub(crate) const UNKNOWN: u8 = 1 << 4;
+pub(crate) const PERSONAL: u8 = 1 << 5;
+pub(crate) const FREE_TEXT: u8 = 1 << 6;
+
+/// Noised share of customers above which a run is refused for a rule that [`tells_of_persons`]: no spec moves it. One
+/// number in ten of some loyalty cards looks like a payment card by chance.
+pub(crate) const PERSONS_ABOVE: f64 = 0.1;
 
 /// Whether lines that break the rule at this index of [`RULES`] are dropped under a contract, rather
 /// than netted or clipped.
@@ -45,8 +56,8 @@ pub fn drops(contract: &Contract, rule: usize) -> bool {
     match RULES.get(rule).map(|rule| rule.code) {
         Some("amount.negative") => contract.negative_amount == NegativeAmount::Drop,
         Some("amount.absurd") => contract.absurd_amount == AbsurdAmount::Drop,
+        Some("unit.personal") | None => false,
         Some(_) => true,
-        None => false,
     }
 }
 
@@ -59,6 +70,12 @@ pub fn tells_of_a_broken_feed(contract: &Contract, rule: usize) -> bool {
         Some("amount.absurd") => contract.absurd_amount == AbsurdAmount::Drop,
         _ => false,
     }
+}
+
+/// Whether a rule tells of a column that says who people are, or what they wrote, so that policy refuses it.
+#[must_use]
+pub fn tells_of_persons(rule: usize) -> bool {
+    matches!(RULES.get(rule).map(|rule| rule.code), Some("unit.personal" | "category.free-text"))
 }
 
 /// Largest amount of a line in minor units, whatever the spec says: eight million lines of it still
@@ -143,6 +160,7 @@ impl Judge {
         match class {
             Class::Group(group) if kept => Verdict::Kept { group, flags },
             Class::Unknown => Verdict::Dropped { flags: flags | UNKNOWN },
+            Class::FreeText => Verdict::Dropped { flags: flags | UNKNOWN | FREE_TEXT },
             _ => Verdict::Dropped { flags },
         }
     }
@@ -230,15 +248,19 @@ mod tests {
         assert_eq!(lax.line(GOOD, Some(15), Some(-1e300)), Verdict::Kept { group: 3, flags: NEGATIVE | ABSURD });
         assert_eq!(lax.line(Class::Unknown, Some(15), Some(1.0)), Verdict::Dropped { flags: UNKNOWN });
         assert_eq!(strict.line(Class::Unknown, Some(15), None), Verdict::Dropped { flags: MISSING | UNKNOWN });
+        assert_eq!(lax.line(Class::FreeText, Some(15), Some(1.0)), Verdict::Dropped { flags: UNKNOWN | FREE_TEXT });
+        assert_eq!(lax.line(Class::FreeText, Some(9), Some(1.0)), Verdict::NoTrace);
     }
 
     #[test]
     fn flags_stand_in_the_order_of_the_rules() {
-        let codes: Vec<_> = [DATE, MISSING, NEGATIVE, ABSURD, UNKNOWN].map(u8::trailing_zeros).to_vec();
+        let codes: Vec<_> =
+            [DATE, MISSING, NEGATIVE, ABSURD, UNKNOWN, PERSONAL, FREE_TEXT].map(u8::trailing_zeros).to_vec();
         assert_eq!(codes, (0..RULES.len() as u32).collect::<Vec<_>>());
         let netted = contract(NegativeAmount::Net, AbsurdAmount::Clip);
-        let dropping: Vec<_> = (0..6).filter(|&rule| drops(&netted, rule)).collect();
-        assert_eq!(dropping, [0, 1, 4]);
+        let dropping: Vec<_> = (0..8).filter(|&rule| drops(&netted, rule)).collect();
+        assert_eq!(dropping, [0, 1, 4, 6]);
+        assert_eq!((0..8).filter(|&rule| tells_of_persons(rule)).collect::<Vec<_>>(), [5, 6]);
     }
 
     #[test]

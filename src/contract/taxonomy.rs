@@ -1,5 +1,6 @@
 //! Categories and the groups they form.
 
+use super::shape::is_free_text;
 pub(crate) use crate::spec::normal;
 use crate::spec::{Place, Placer, Taxonomy};
 
@@ -14,6 +15,8 @@ pub enum Class {
     Group(u16),
     /// In no group, or no category at all.
     Unknown,
+    /// Something that somebody wrote down in the place of a category.
+    FreeText,
 }
 
 impl Class {
@@ -24,6 +27,7 @@ impl Class {
             Self::Unknown => u16::MAX,
             Self::Excluded => u16::MAX - 1,
             Self::Sensitive => u16::MAX - 2,
+            Self::FreeText => u16::MAX - 3,
         }
     }
 
@@ -33,6 +37,7 @@ impl Class {
             u16::MAX => Self::Unknown,
             c if c == u16::MAX - 1 => Self::Excluded,
             c if c == u16::MAX - 2 => Self::Sensitive,
+            c if c == u16::MAX - 3 => Self::FreeText,
             group => Self::Group(group),
         }
     }
@@ -59,8 +64,17 @@ impl Classifier {
             Place::Sensitive => Class::Sensitive,
             Place::Excluded => Class::Excluded,
             // A checked spec has far fewer groups.
-            Place::Group(group) => Class::Group(u16::try_from(group).unwrap_or(u16::MAX - 3)),
+            Place::Group(group) => Class::Group(u16::try_from(group).unwrap_or(u16::MAX - 4)),
             Place::Unlisted => Class::Unknown,
+        }
+    }
+
+    /// The class of a category in purchases, where anything may stand. A sentence is in no group, whatever pattern it fits.
+    pub(crate) fn classify_line(&self, category: &str) -> Class {
+        match self.classify(category) {
+            class @ (Class::Sensitive | Class::Excluded) => class,
+            _ if is_free_text(category) => Class::FreeText,
+            class => class,
         }
     }
 }
@@ -111,6 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sentence_is_in_no_group_and_what_is_sensitive_leaves_no_trace_all_the_same() {
+        let classifier = Classifier::new(&taxonomy(&[&["*rice*"]], &["*pill*"], &[]));
+        let sentence = "rice for my mother please who lives on the third floor and does not hear the bell at all";
+        assert_eq!(classifier.classify_line(sentence), Class::FreeText);
+        assert_eq!(classifier.classify_line(&sentence.replace("rice", "pill")), Class::Sensitive);
+        assert_eq!(classifier.classify_line("red rice"), Class::Group(0));
+        assert_eq!(classifier.classify_line(""), Class::Unknown);
+    }
+
+    #[test]
     fn a_star_is_any_run_of_characters() {
         let hit = |pattern: &str, text: &str| {
             Classifier::new(&taxonomy(&[&[pattern]], &[], &[])).classify(text) == Class::Group(0)
@@ -127,7 +151,9 @@ mod tests {
 
     #[test]
     fn codes_and_classes_are_one_to_one() {
-        for class in [Class::Sensitive, Class::Excluded, Class::Group(0), Class::Group(126), Class::Unknown] {
+        for class in
+            [Class::Sensitive, Class::Excluded, Class::Group(0), Class::Group(126), Class::Unknown, Class::FreeText]
+        {
             assert_eq!(Class::from_code(class.code()), class);
         }
     }

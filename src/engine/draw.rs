@@ -88,6 +88,10 @@ impl Purse {
 /// with customers once in 30,000 runs. Whether they are enough is for the floor to say.
 const TOLD_FROM_NONE: f64 = 4.0;
 
+/// Standard deviations above which a share is surely above a limit of policy: a population without any is refused once
+/// in a thousand runs at most.
+const SURELY: f64 = 3.0;
+
 /// The first measurements: how many customers, and how many with lines that break a rule.
 pub(crate) struct Counted {
     pub population: Estimate,
@@ -123,6 +127,16 @@ fn count(data: &impl Aggregates, spec: &Spec, purse: &mut Purse) -> Result<Count
         if contract::tells_of_a_broken_feed(&spec.contract, rule) && surely > spec.contract.refuse_above {
             let file = transactions.file.path.display().to_string();
             return Err(EngineError::Refused { file, rule: RULES[rule].code });
+        }
+        let surely = affected.value - SURELY * affected.sigma;
+        if contract::tells_of_persons(rule) && surely > contract::PERSONS_ABOVE {
+            let unit = RULES[rule].code == "unit.personal";
+            return Err(EngineError::Persons {
+                file: transactions.file.path.display().to_string(),
+                column: if unit { Some(&transactions.unit) } else { transactions.category.as_ref() }
+                    .map_or_else(String::new, Clone::clone),
+                unit,
+            });
         }
     }
     Ok(Counted { population, quality, lines })

@@ -84,6 +84,23 @@ pub enum EngineError {
         /// Rule code.
         rule: &'static str,
     },
+    /// A column of the purchases says who people are, or what they wrote.
+    #[error(
+        "{file}: column `{column}` {} for more than one customer in ten (measured with noise); {} (the budget of this run \
+         is spent)",
+        if *.unit { "says who people are: e-mail addresses, phone numbers, accounts, names or the like, by their shape," }
+        else { "reads like free text" },
+        if *.unit { "let the till's own customer or card number stand for the customer" }
+        else { "name a column of categories, or a products file" }
+    )]
+    Persons {
+        /// The transactions file.
+        file: String,
+        /// The column.
+        column: String,
+        /// Whether it is the privacy unit's; else the category's.
+        unit: bool,
+    },
     /// The release could not be written.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -240,6 +257,8 @@ impl EngineError {
             Self::Gate(_) => "floor.nothing-above",
             Self::NobodyInWindow { .. } => "data.nobody-in-window",
             Self::Refused { .. } => "data.refused",
+            Self::Persons { unit: true, .. } => "policy.unit-shape",
+            Self::Persons { .. } => "policy.category-shape",
             Self::Publish(error) => error.code(),
             Self::Read(error) => error.code(),
             Self::Local(error) => error.code(),
@@ -258,7 +277,7 @@ impl EngineError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Spec(error) if error.is_policy() => Exit::Policy,
-            Self::OtherSpec { .. } => Exit::Policy,
+            Self::OtherSpec { .. } | Self::Persons { .. } => Exit::Policy,
             Self::Spec(_) | Self::Loss(_) | Self::Measurement(MeasurementError::Range) => Exit::BadSpec,
             Self::Raw(error) => error.exit_class().into(),
             Self::Local(error) => error.class().into(),

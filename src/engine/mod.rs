@@ -3,6 +3,7 @@
 mod array;
 mod assemble;
 mod audience;
+mod books;
 mod budget;
 mod draw;
 mod error;
@@ -32,6 +33,7 @@ use crate::spec::Spec;
 pub use array::{ArrayCentres, ArrayJob, ArrayNoise, cluster_array};
 pub use assemble::even_odds;
 pub use audience::{HandOver, HandedOver, hand_over, pseudonyms};
+pub use books::{Books, OnRecord, Promise, Spent, odds_in_100};
 pub use budget::{Costs, year_cap};
 pub(crate) use draw::{Drawn, measure};
 pub use error::{EngineError, Exit};

@@ -10,7 +10,7 @@ use crate::contract::catalogue::Catalogue;
 use crate::contract::taxonomy::Class;
 use crate::contract::{Classes, Mapping};
 use crate::source::{RawError, Shape};
-use crate::spec::Spec;
+use crate::spec::{self, Spec};
 
 /// What a check found; all of it public.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct CheckReport {
     pub unknown_products: usize,
     /// Products of the catalogue that are sensitive or excluded: lines with them leave no trace.
     pub barred_products: usize,
+    /// Columns of the transactions that policy refuses by their names, and what they name; no run reads them.
+    pub personal: Vec<(String, &'static str)>,
 }
 
 /// A file that was found sound.
@@ -64,7 +66,10 @@ pub fn check(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
     if let Some(snapshot) = super::snapshot(spec, base, &super::run_purposes(spec), Utc::now())? {
         files.push(CheckedFile { role: "consent", path: snapshot.name().to_owned() });
     }
-    let mut report = CheckReport { files, groups: Vec::new(), unknown_products: 0, barred_products: 0 };
+    let mut report =
+        CheckReport { files, groups: Vec::new(), unknown_products: 0, barred_products: 0, personal: Vec::new() };
+    report.personal =
+        shape.names().filter_map(|name| Some((name.to_owned(), spec::personal(name, true)?.says))).collect();
     if let (Classes::Product(map), Some(taxonomy)) = (classes(spec, &mapping, base)?, &spec.taxonomy) {
         let counts = map.counts();
         let count = |class| counts.get(&class).copied().unwrap_or(0);

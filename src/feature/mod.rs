@@ -334,6 +334,8 @@ fn group_count(spec: &Spec) -> usize {
 }
 
 #[cfg(test)]
+mod periods;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod real;

@@ -9,9 +9,12 @@ use proptest::prelude::*;
 use super::account::Account;
 use super::aggregate::Stop;
 use super::tests::{accounts, accounts_in, room};
-use crate::contract::rules::{ABSURD, DATE, MISSING, NEGATIVE, UNKNOWN, days_since_epoch};
+use crate::contract::rules::{ABSURD, DATE, FREE_TEXT, MISSING, NEGATIVE, PERSONAL, UNKNOWN, days_since_epoch};
 use crate::spec::{AbsurdAmount, Duplicates, NegativeAmount, Spec};
 use crate::testing::{date, spec};
+
+/// No category, whatever pattern of a category it fits.
+const SENTENCE: &str = "pears and more pears for the lady on the third floor who does not hear the bell in the morning";
 
 /// One row as text cells.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,10 +30,10 @@ struct Row {
 fn any_row() -> impl Strategy<Value = Row> {
     let cell = |choices: &'static [&'static str]| prop::option::weighted(0.95, prop::sample::select(choices));
     (
-        cell(&["ann", "bob", "cat", "dan", "", "nan"]),
+        cell(&["ann", "bob", "cat", "dan@example.org", "", "nan"]),
         cell(&["2020-01-01", "2020-02-11", "2020-03-31", "2020-03-31 23:59", "2020-04-01", "2019-12-31", "soon"]),
         cell(&["b1", "b2", "b3", " "]),
-        cell(&["apple", "PEARS", "bread", "bread ", "shoes", "wine", "fuel", ""]),
+        cell(&["apple", "PEARS", "bread", "bread ", "shoes", "wine", "fuel", "", SENTENCE]),
         cell(&["1.10", "0.105", "2", "0", "-3.3", "-0.001", "999.99", "1000", "1000.01", "-4e9", "1e300", "x", "nan"]),
         cell(&["0", "0.5", "-0.25", "1e12", "y"]),
     )
@@ -101,6 +104,7 @@ fn by_hand(spec: &Spec, rows: &[Row]) -> BTreeMap<String, Account> {
             continue;
         }
         let account = accounts.entry(customer.to_owned()).or_insert_with(|| Account {
+            flags: if customer.contains('@') { u32::from(PERSONAL) } else { 0 },
             group_cents: vec![0; 2],
             bought: vec![0],
             ..Account::default()
@@ -114,6 +118,7 @@ fn by_hand(spec: &Spec, rows: &[Row]) -> BTreeMap<String, Account> {
         let amount = amount.unwrap_or(0.0);
         let flags = [
             (UNKNOWN, group.is_none()),
+            (FREE_TEXT, row.category == Some(SENTENCE)),
             (MISSING, row.amount.is_none_or(|text| ["x", "nan"].contains(&text))),
             (NEGATIVE, amount < 0.0),
             (ABSURD, amount.abs() > max),

@@ -6,6 +6,7 @@ use super::account::{Account, MASK_BITS};
 use super::batch::{Batch, Counts, Line};
 use super::ids::{Id, Register, Visits};
 use crate::consent::register::OptedOutSet;
+use crate::contract::{PERSONAL, shape};
 use crate::spec::{FeatureKind, Spec};
 
 /// Bytes from which on a list is given address space at once: memory that the system takes back when it is
@@ -170,7 +171,13 @@ impl Table {
         let (slot, new) = self.units.enter(unit, hash, state);
         if new {
             let out = out.is_some_and(|set| unit.with_text(|id| set.contains(id)));
-            with_room(&mut self.heads, 1).push(Head { out, ..NOBODY });
+            // Once a customer, of their own id alone.
+            let says = match unit {
+                Id::Number(number) => shape::of_number(number),
+                Id::Text(text) => shape::of_unit(text),
+            };
+            let flags = if says.is_some() { PERSONAL } else { 0 };
+            with_room(&mut self.heads, 1).push(Head { flags, out, ..NOBODY });
             let width = self.cents.len() + self.sums.cents;
             with_room(&mut self.cents, self.sums.cents).resize(width, 0);
         }

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use polars::prelude::*;
 
-use crate::contract::catalogue::{CATEGORIES, CATEGORY_REMEDY, Catalogue, ID_REMEDY, IDS, ProductMap, text};
+use crate::contract::catalogue::{CATEGORIES, CATEGORY_REMEDY, Catalogue, ID_REMEDY, IDS, ProductMap, distinct, text};
 use crate::contract::parse::{KeyKind, canonical, key};
+use crate::contract::shape::is_reference;
 use crate::contract::taxonomy::{Class, Classifier, normal};
 use crate::source::{ColumnType, RawError, Shape, guard};
 use crate::spec::{PromotionTarget, Promotions, Spec, Taxonomy};
@@ -198,6 +199,15 @@ impl<'a> TargetJudge<'a> {
 fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawError> {
     let frame = collect(promotions, shape)?;
     let title = promotions.title.as_ref().map(|_| text(&frame, "title")).transpose()?;
+    let (target, by_name) = match &promotions.target {
+        PromotionTarget::Product(column) => (column, false),
+        PromotionTarget::Category(column) | PromotionTarget::Group(column) => (column, true),
+    };
+    is_reference(&shape.name, &promotions.id, false, distinct(text(&frame, "id")?))?;
+    is_reference(&shape.name, target, by_name, distinct(text(&frame, "target")?))?;
+    if let (Some(title), Some(column)) = (title, &promotions.title) {
+        is_reference(&shape.name, column, false, distinct(title))?;
+    }
     let filters: Vec<_> = promotions
         .only
         .iter()

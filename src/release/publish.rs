@@ -19,7 +19,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use tactful_kernel::ledger::Reservation;
 
-pub use self::folder::Folder;
+pub use self::folder::{Folder, folder};
 use self::place::Place;
 pub use self::single::SingleFile;
 use super::json::{WriteError, canonical, to_json};

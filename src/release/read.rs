@@ -112,7 +112,7 @@ pub fn spec_of(release: &Release) -> Option<Spec> {
 pub fn repeats(spec: &Spec) -> bool {
     let reviewed = spec.taxonomy.as_ref().is_some_and(|taxonomy| taxonomy.review.is_some());
     // To whom audiences are handed is no part of a run.
-    let of_a_run = Spec { destinations: Vec::new(), ..spec.clone() };
+    let of_a_run = Spec { destinations: Vec::new(), notice: None, ..spec.clone() };
     !reviewed && repeated(spec).and_then(parsed).is_some_and(|read| read == of_a_run)
 }
 

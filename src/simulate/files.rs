@@ -1,8 +1,9 @@
 //! The simulated shop as files.
 
 use std::borrow::Borrow;
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use polars::prelude::*;
@@ -31,7 +32,7 @@ pub(super) fn write<T: Borrow<Transactions>>(
 ) -> Result<(), SimulateError> {
     let [transactions, products, promotions, opted_out, planted] = FILES.map(|(name, _)| name);
     let failed = |file| move || SimulateError::Write { file };
-    fs::create_dir_all(dir).map_err(|_| failed(transactions)())?;
+    private_folder(dir).map_err(|_| failed(transactions)())?;
     parquet(shop, chunks, &dir.join(transactions)).ok_or_else(failed(transactions))?;
     csv(product_table(), &dir.join(products)).ok_or_else(failed(products))?;
     csv(promotion_table(), &dir.join(promotions)).ok_or_else(failed(promotions))?;
@@ -39,9 +40,31 @@ pub(super) fn write<T: Borrow<Transactions>>(
     csv(truth_table(truth), &dir.join(planted)).ok_or_else(failed(planted))
 }
 
+/// A file for its owner alone, as customers' files are; a link in its place is not followed.
+fn private(path: &Path) -> io::Result<File> {
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(no_link).open(path)
+}
+
+/// A folder, and those around it, for its owner alone.
+///
+/// # Errors
+/// Those of the file system.
+pub fn private_folder(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Writes a text of a simulated shop beside its other files.
+///
+/// # Errors
+/// Those of the file system.
+pub fn private_text(path: &Path, text: &str) -> io::Result<()> {
+    private(path)?.write_all(text.as_bytes())
+}
+
 /// `None` when it cannot be written: the data-frame library's own message is not passed on.
 fn parquet<T: Borrow<Transactions>>(shop: &Shop, chunks: impl Iterator<Item = T>, path: &Path) -> Option<()> {
-    let file = BufWriter::new(File::create(path).ok()?);
+    let file = BufWriter::new(private(path).ok()?);
     let empty = lines(shop, &Transactions::default()).ok()?;
     let writer = ParquetWriter::new(file).with_compression(ParquetCompression::Snappy);
     let mut writer = writer.batched(empty.schema()).ok()?;
@@ -52,7 +75,7 @@ fn parquet<T: Borrow<Transactions>>(shop: &Shop, chunks: impl Iterator<Item = T>
 }
 
 fn csv(table: PolarsResult<DataFrame>, path: &Path) -> Option<()> {
-    let file = BufWriter::new(File::create(path).ok()?);
+    let file = BufWriter::new(private(path).ok()?);
     CsvWriter::new(file).finish(&mut table.ok()?).ok()
 }
 

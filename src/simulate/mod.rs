@@ -42,7 +42,7 @@ use std::path::Path;
 use chrono::NaiveDate;
 
 pub use catalogue::{PROMOTIONS, Product, Promotion};
-pub use files::{FILES, Name};
+pub use files::{FILES, Name, private_folder, private_text};
 pub use lines::{Chunks, Transactions};
 pub use noise::seeded_permit;
 pub use recovery::{Found, Recovery, recovery};

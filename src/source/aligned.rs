@@ -24,7 +24,7 @@ pub(super) fn columns(path: &Path, name: &str) -> Result<Vec<(String, DataType)>
 /// All rows as text; a short row ends in nulls, what a long row has too much is ignored.
 pub(super) fn read(path: &Path, name: &str, columns: &[(String, DataType)]) -> Result<LazyFrame, RawError> {
     let mut bytes = Vec::new();
-    head::text(path, name)?.read_to_end(&mut bytes).map_err(|_| RawError::Unreadable { file: name.to_owned() })?;
+    head::text(path, name)?.read_to_end(&mut bytes).map_err(|error| head::text_error(&error, name))?;
     let text = head::to_text(bytes, name)?;
     let mut cells: Vec<StringChunkedBuilder> = columns
         .iter()

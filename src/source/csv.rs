@@ -1,12 +1,13 @@
 //! Separated text with a header. Every column is read as text: a type guessed from values would
 //! depend on all customers at once.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use polars::prelude::{DataType, Field, LazyCsvReader, LazyFileListReader, LazyFrame, ScanSources, Schema};
 
+use super::bounded::LINE;
 use super::{RawError, head};
 
 /// Column names from the header; that there is a row under it.
@@ -39,13 +40,28 @@ pub(super) fn cells_end_on_their_line(path: &Path, name: &str, separator: char) 
     let unreadable = || RawError::Unreadable { file: name.to_owned() };
     let mut text = BufReader::with_capacity(1 << 18, head::text(path, name)?);
     let mut line = Vec::new();
-    while text.read_until(b'\n', &mut line).map_err(|_| unreadable())? > 0 {
+    while next_line(&mut text, &mut line, name)? {
         // A byte-order mark stands before the first cell and is no part of it.
         let cells = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line);
         if cells.contains(&b'"') && !evenly_quoted(cells, separator) {
             return Err(unreadable());
         }
         line.clear();
+    }
+    Ok(())
+}
+
+/// The next line with its end, of a length that fits.
+fn next_line(text: &mut impl BufRead, line: &mut Vec<u8>, name: &str) -> Result<bool, RawError> {
+    let read = text.take(LINE as u64 + 1).read_until(b'\n', line).map_err(|error| head::text_error(&error, name))?;
+    if read > LINE { Err(RawError::TooLarge { file: name.to_owned() }) } else { Ok(read > 0) }
+}
+
+/// That a compressed public file unpacks to what is believable; others are as large as they are.
+pub(super) fn unpacks_within_bounds(path: &Path, name: &str) -> Result<(), RawError> {
+    if head::is_gzip(path, name)? {
+        let mut text = head::text(path, name)?;
+        io::copy(&mut text, &mut io::sink()).map_err(|error| head::text_error(&error, name))?;
     }
     Ok(())
 }

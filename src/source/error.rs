@@ -115,6 +115,15 @@ pub enum RawError {
         /// The file.
         file: String,
     },
+    /// A relative path that a symbolic link leads out of its folder.
+    #[error(
+        "{file}: a symbolic link leads out of the spec's folder or --data DIR; name the folder it leads to with --data, or write the \
+         whole path from / on"
+    )]
+    Outside {
+        /// The file.
+        file: String,
+    },
     /// A directory at the path.
     #[error("{file}: this is a directory; name one file in it")]
     IsDirectory {
@@ -165,6 +174,15 @@ pub enum RawError {
         /// The file.
         file: String,
     },
+    /// A compressed file that unpacks to more than is believable, or a line without an end.
+    #[error(
+        "{file}: what it holds is larger than is believable: it unpacks to more than 200 times its size, or has a line above \
+         16 MiB; unpack it and look, then export it again"
+    )]
+    TooLarge {
+        /// The file.
+        file: String,
+    },
     /// A mapped column is not in the file.
     #[error("{file}: there is no column `{column}` ({role}){}", suggest(.nearest.as_deref()))]
     MissingColumn {
@@ -200,6 +218,19 @@ pub enum RawError {
         found: String,
         /// What to do.
         remedy: &'static str,
+    },
+    /// Reference data that speak of people.
+    #[error(
+        "{file}: column `{column}` holds {says}, by the shape of its values; name another column, and keep what says who people \
+         are out of the file"
+    )]
+    PersonalColumn {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// What it holds.
+        says: &'static str,
     },
     /// An exact category of the spec is not in the public catalogue.
     #[error("taxonomy: no product in {file} has the category `{category}`{}", suggest(.nearest.as_deref()))]
@@ -293,6 +324,7 @@ impl RawError {
             Self::Consent(error) => error.code(),
             Self::NoRegister => "register.not-opened",
             Self::MissingFile { .. } => "data.missing-file",
+            Self::Outside { .. } => "spec.path-outside",
             Self::IsDirectory { .. } => "data.is-directory",
             Self::Permission { .. } => "data.permission",
             Self::EmptyFile { .. } => "data.empty-file",
@@ -300,9 +332,11 @@ impl RawError {
             Self::NotParquet { .. } => "data.not-parquet",
             Self::NotText { .. } => "data.not-text",
             Self::Unreadable { .. } => "data.unreadable",
+            Self::TooLarge { .. } => "data.too-large",
             Self::MissingColumn { .. } => "data.missing-column",
             Self::DuplicateColumn { .. } => "data.duplicate-column",
             Self::WrongType { .. } => "data.wrong-type",
+            Self::PersonalColumn { .. } => "policy.column-shape",
             Self::UnknownCategory { .. } => "spec.unknown-category",
             Self::NoCategory => "spec.no-category",
             Self::Lattice(_) => "spec.bounds",
@@ -317,8 +351,10 @@ impl RawError {
     #[must_use]
     pub fn exit_class(&self) -> ExitClass {
         match self {
-            Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => ExitClass::BadSpec,
-            Self::NotSimulated => ExitClass::Policy,
+            Self::Outside { .. } | Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => {
+                ExitClass::BadSpec
+            }
+            Self::NotSimulated | Self::PersonalColumn { .. } => ExitClass::Policy,
             Self::Consent(_) | Self::NoRegister => ExitClass::Consent,
             Self::Memory { .. } => ExitClass::Machine,
             Self::Internal { .. } => ExitClass::Internal,
@@ -350,7 +386,12 @@ fn is_a_slip(key: &str, other: &str) -> bool {
 
 /// A path as one printable line.
 pub(crate) fn printable(path: &std::path::Path) -> String {
-    path.to_string_lossy().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    one_line(&path.to_string_lossy())
+}
+
+/// A text as one printable line.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use super::RawError;
+use super::bounded::{Unpacked, is_too_much};
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// How much of a text file is looked at before it is read.
 const HEAD: u64 = 1 << 20;
@@ -25,6 +28,21 @@ pub(super) fn io_error(error: &io::Error, name: &str) -> RawError {
 /// Opens a file for reading.
 pub(super) fn open(path: &Path, name: &str) -> Result<File, RawError> {
     File::open(path).map_err(|error| io_error(&error, name))
+}
+
+/// That a relative path leads to a file below its folder, links followed. A spec may come from somebody else, and what it names by
+/// a name of its own is not to be another's file. An absolute path is said plainly, and one without a base was written on the command
+/// line: they are looked at as they are.
+pub(super) fn stays_below(path: &Path, base: &Path, name: &str) -> Result<(), RawError> {
+    if path.is_absolute() || base.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let whole = |path: &Path| std::fs::canonicalize(path).map_err(|error| io_error(&error, name));
+    if whole(&base.join(path))?.starts_with(whole(base)?) {
+        Ok(())
+    } else {
+        Err(RawError::Outside { file: name.to_owned() })
+    }
 }
 
 /// That the path leads to a readable file of data.
@@ -50,10 +68,23 @@ pub(super) fn look(path: &Path, name: &str) -> Result<(), RawError> {
 
 /// A reader of the text, decompressed when it starts with gzip's magic bytes.
 pub(super) fn text(path: &Path, name: &str) -> Result<Box<dyn Read>, RawError> {
+    let magic = if is_gzip(path, name)? { GZIP } else { [0; 2] };
+    let file = open(path, name)?;
+    let size = file.metadata().map_err(|error| io_error(&error, name))?.len();
+    Ok(if magic == GZIP { Box::new(Unpacked::new(MultiGzDecoder::new(file), size)) } else { Box::new(file) })
+}
+
+/// Whether a file is compressed with gzip.
+pub(super) fn is_gzip(path: &Path, name: &str) -> Result<bool, RawError> {
     let mut magic = Vec::new();
     open(path, name)?.take(2).read_to_end(&mut magic).map_err(|error| io_error(&error, name))?;
-    let file = open(path, name)?;
-    Ok(if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    Ok(magic == GZIP)
+}
+
+/// The error of a text that could not be read on.
+pub(super) fn text_error(error: &io::Error, name: &str) -> RawError {
+    let file = name.to_owned();
+    if is_too_much(error) { RawError::TooLarge { file } } else { RawError::Unreadable { file } }
 }
 
 /// The head of a text file, checked to be text. Ends at a line end when the file is longer.
@@ -76,6 +107,10 @@ pub(super) fn to_text(bytes: Vec<u8>, name: &str) -> Result<String, RawError> {
     let not_text = |remedy| RawError::NotText { file: name.to_owned(), remedy };
     if bytes.starts_with(b"PAR1") {
         return Err(not_text("it looks like Parquet: set the format to parquet"));
+    }
+    // The data-frame library would unpack it, past every bound.
+    if bytes.starts_with(b"x\x01") || bytes.starts_with(b"x^") {
+        return Err(not_text("it looks compressed with zlib: unpack it, or compress it with gzip"));
     }
     if bytes.starts_with(b"PK\x03\x04") {
         return Err(not_text("it looks like a workbook or a zip: export it as CSV"));

@@ -6,6 +6,7 @@
 //! Nothing is inferred from values: text columns stay text until the contract reads them.
 
 mod aligned;
+mod bounded;
 mod csv;
 pub mod error;
 pub(crate) mod guard;
@@ -13,6 +14,7 @@ mod head;
 pub mod memory;
 pub mod npy;
 mod parquet;
+mod thrift;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -90,6 +92,7 @@ impl Shape {
     pub(crate) fn inspect(file: &File, base: &Path) -> Result<Self, RawError> {
         let path = base.join(&file.path);
         let name = printable(&path);
+        head::stays_below(&file.path, base, &name)?;
         head::look(&path, &name)?;
         let mut largest = HashMap::new();
         let columns = match file.format {
@@ -110,6 +113,11 @@ impl Shape {
         let columns = frame.schema().iter().map(|(name, dtype)| (name.to_string(), dtype.clone())).collect();
         let (path, name) = (PathBuf::new(), name.to_owned());
         Self { path, format: Format::Parquet, name, columns, largest: HashMap::new(), size: 0 }
+    }
+
+    /// Names of the columns, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|(name, _)| name.as_str())
     }
 
     /// The type of a mapped column.
@@ -174,6 +182,9 @@ impl Shape {
 
     /// The rows of a public reference table.
     pub(crate) fn public(&self) -> Result<LazyFrame, RawError> {
+        if matches!(self.format, Format::Csv { .. }) {
+            csv::unpacks_within_bounds(&self.path, &self.name)?;
+        }
         self.scan()
     }
 
@@ -188,7 +199,10 @@ impl Shape {
 
     fn scan(&self) -> Result<LazyFrame, RawError> {
         match self.format {
-            Format::Parquet => parquet::scan(&self.path, &self.name),
+            Format::Parquet => {
+                parquet::pages_are_sound(&self.path, &self.name)?;
+                parquet::scan(&self.path, &self.name)
+            }
             Format::Csv { separator } => csv::scan(&self.path, &self.name, separator, &self.columns),
             Format::Aligned => aligned::read(&self.path, &self.name, &self.columns),
         }

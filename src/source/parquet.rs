@@ -10,7 +10,7 @@ use polars::prelude::{
     ArrowDataType, ArrowField, DataType, HiveOptions, LazyFrame, ParquetReader, ScanArgsParquet, ScanSources, SerReader,
 };
 
-use super::{RawError, guard, head};
+use super::{RawError, guard, head, thrift};
 
 /// Bytes of a cell once it is read, about.
 const CELL: u64 = 8;
@@ -27,8 +27,84 @@ pub(super) struct Footer {
 pub(super) fn look(path: &Path, name: &str) -> Result<Footer, RawError> {
     let mut file = head::open(path, name)?;
     magic(&mut file, name)?;
+    bounded_footer(&mut file, name)?;
     // A damaged footer is an error of the library or a panic in it.
     guard::silently(|| footer(file, name)).unwrap_or_else(|_| Err(damaged(name)))
+}
+
+/// Largest footer. Sound ones are a few thousand bytes a row group.
+const FOOTER: u64 = 64 << 20;
+
+/// That the footer is of a size, and its schema of a depth, that the library can be trusted with: it would follow a schema
+/// into the ground.
+fn bounded_footer(file: &mut File, name: &str) -> Result<(), RawError> {
+    let unreadable = |error| head::io_error(&error, name);
+    let length = file.metadata().map_err(unreadable)?.len();
+    let mut size = [0; 4];
+    file.seek(SeekFrom::End(-8)).and_then(|_| file.read_exact(&mut size)).map_err(|_| damaged(name))?;
+    let size = u64::from(u32::from_le_bytes(size));
+    if size > FOOTER || size + 12 > length {
+        return Err(damaged(name));
+    }
+    let mut footer = Vec::new();
+    file.seek(SeekFrom::Start(length - 8 - size)).map_err(unreadable)?;
+    file.by_ref().take(size).read_to_end(&mut footer).map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    if thrift::schema_is_sound(&footer) { Ok(()) } else { Err(damaged(name)) }
+}
+
+/// A page may unpack to so many times the bytes that its column says it has in the row group, and some: writers round.
+const SLACK: i64 = 1 << 20;
+
+/// Bytes of a page header that are read at first; statistics can make one longer.
+const HEADER: u64 = 512;
+const LONGEST_HEADER: u64 = 1 << 20;
+
+/// That the header of every page agrees with the footer: where it ends, what it unpacks to, how many values it holds. The library
+/// makes room for what a header says before it looks at the page.
+pub(super) fn pages_are_sound(path: &Path, name: &str) -> Result<(), RawError> {
+    let mut file = head::open(path, name)?;
+    let mut reader = ParquetReader::new(head::open(path, name)?);
+    let metadata = guard::silently(|| reader.get_metadata().map(Arc::clone).map_err(|_| damaged(name)))
+        .unwrap_or_else(|_| Err(damaged(name)))?;
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the type has no public path")]
+    let columns = metadata.row_groups.iter().map(|group| group.parquet_columns());
+    for column in columns.flatten() {
+        let std::ops::Range { start, end } = column.byte_range();
+        pages(&mut file, start..end, column.uncompressed_size(), column.num_values())
+            .ok_or_else(|| RawError::Unreadable { file: name.to_owned() })?;
+    }
+    Ok(())
+}
+
+/// Walks over the headers of a column's pages in one row group; `None` when one is not what the footer says.
+fn pages(file: &mut File, range: std::ops::Range<u64>, unpacked: i64, values: i64) -> Option<()> {
+    let (mut at, end) = (range.start, range.end);
+    let mut counted = 0_i64;
+    while at < end && counted < values {
+        let page = header(file, at, end)?;
+        at = at.checked_add(page.header as u64)?.checked_add(u64::try_from(page.stored).ok()?)?;
+        counted = counted.checked_add(if page.is_data { page.values } else { 0 })?;
+        let fits = at <= end && page.unpacked <= unpacked.checked_add(SLACK)? && page.values <= values;
+        if !fits {
+            return None;
+        }
+    }
+    (counted == values).then_some(())
+}
+
+fn header(file: &mut File, at: u64, end: u64) -> Option<thrift::Page> {
+    let mut most = HEADER;
+    loop {
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(at)).ok()?;
+        file.by_ref().take(most.min(end - at)).read_to_end(&mut bytes).ok()?;
+        match thrift::page(&bytes) {
+            Some(page) => return Some(page),
+            None if most < LONGEST_HEADER && most < end - at => most *= 16,
+            None => return None,
+        }
+    }
 }
 
 fn footer(file: File, name: &str) -> Result<Footer, RawError> {

@@ -2,6 +2,7 @@
 //! that cannot be made is `None`. A spec counts only when its report is empty: see [`super::parse`].
 
 mod feature;
+mod notice;
 mod source;
 pub(super) use source::{file, told_by_name};
 mod taxonomy;
@@ -32,7 +33,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let window = raw.window.and_then(|window| self::window(&window, report));
     let contract = contract(&raw.contract.unwrap_or_default(), report);
     // Rules across parts look at what was written, so that one wrong part does not hide another.
-    let context = source::Context::new(raw.sources.as_ref(), raw.taxonomy.as_ref());
+    let context = source::Context::new(raw.origin, raw.sources.as_ref(), raw.taxonomy.as_ref());
     let sources = raw.sources.and_then(|sources| source::sources(sources, &context, report));
     let taxonomy = raw.taxonomy.and_then(|taxonomy| taxonomy::taxonomy(taxonomy, report));
     let features = raw.features.map(|features| feature::features(features, &context, report));
@@ -46,6 +47,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let privacy = raw.privacy.and_then(|privacy| self::privacy(&privacy, report));
     let promotions = raw.promotions.and_then(|promotions| source::promotions(promotions, &context, report));
     let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), context.consent, report);
+    let notice = raw.notice.map(|notice| notice::notice(notice, report));
     version?;
     Some(Spec {
         population: population?,
@@ -62,6 +64,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
         privacy: privacy?,
         promotions,
         destinations,
+        notice,
     })
 }
 

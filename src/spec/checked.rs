@@ -40,6 +40,8 @@ pub struct Spec {
     pub promotions: Option<Promotions>,
     /// To whom an audience may be handed; usually nobody.
     pub destinations: Vec<super::people::Destination>,
+    /// Who answers for the purchases and how to opt out; no run looks at it.
+    pub notice: Option<Notice>,
 }
 
 /// Where rows come from. Third-party, social and public-record data have no name here.
@@ -50,6 +52,17 @@ pub enum Origin {
     FirstParty,
     /// Made by a simulator; every output says so.
     Simulated,
+}
+
+impl Origin {
+    /// As it is written in a spec.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FirstParty => "first_party",
+            Self::Simulated => "simulated",
+        }
+    }
 }
 
 /// A half-open span of dates, at least 28 days long.
@@ -342,4 +355,37 @@ pub enum PromotionTarget {
     Category(String),
     /// Group column (a key of `taxonomy.groups`).
     Group(String),
+}
+
+/// Who answers for the purchases and how to opt out, as a person wrote it. What is `None` is not said yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// The shop or company.
+    pub controller: Option<String>,
+    /// Where a customer writes or calls.
+    pub contact: Option<String>,
+    /// How to reach the data protection officer.
+    pub officer: Option<String>,
+    /// What to say at the till.
+    pub opt_out_words: Option<String>,
+    /// Whom to call.
+    pub opt_out_phone: Option<String>,
+    /// A page, https.
+    pub opt_out_url: Option<String>,
+    /// Months for which purchases are kept.
+    pub keep_months: Option<u32>,
+    /// What the law lets the shop do this on.
+    pub legal_basis: Option<LegalBasis>,
+    /// Who takes complaints.
+    pub authority: Option<String>,
+}
+
+/// Legal bases of GDPR Art. 6(1) that a shop may claim for segments; which one holds is for a human to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LegalBasis {
+    /// Letter (a): the customer said yes, and may take it back.
+    Consent,
+    /// Letter (f): the shop's interest, weighed against the customer's, who may object.
+    LegitimateInterest,
 }

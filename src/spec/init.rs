@@ -1,7 +1,7 @@
 //! A first spec from the names and types of a file's columns; never from its values.
 
 use super::check::told_by_name;
-use super::policy::{personal_word, words};
+use super::policy::{personal, words};
 use super::raw::RawFormat;
 
 /// A commented spec for a file with these columns (name, type) and this name. It passes every
@@ -61,8 +61,9 @@ const DISCOUNT: &[&str] = &["disc", "discount", "discounts", "rebate", "savings"
 impl<'a> Guess<'a> {
     fn new(columns: &'a [(String, String)]) -> Self {
         let mut free = Free { columns: columns.iter().map(|(name, kind)| (name.as_str(), kind.as_str())).collect() };
+        // `customer_id` before all, and no `customer_email`.
+        free.columns.retain(|(name, _)| personal(name, true).is_none());
         let unit = free.take(UNIT, true);
-        free.columns.retain(|(name, _)| personal_word(name, true).is_none());
         let discounts = std::iter::from_fn(|| free.take(DISCOUNT, false)).map(|(name, _)| name).collect();
         // A typed date is a date whatever its name.
         let date = free.take_dated().or_else(|| free.take(DATE, false));
@@ -177,6 +178,13 @@ fn sources(guess: &Guess<'_>, columns: &[(String, String)], file: &str) -> Strin
     let names: Vec<String> =
         columns.iter().map(|(name, kind)| format!("{} ({})", comment(name), comment(kind))).collect();
     line(format!("# The file's columns: {}", names.join(", ")));
+    let refused: Vec<String> = columns
+        .iter()
+        .filter_map(|(name, _)| Some(format!("{} ({})", comment(name), personal(name, true)?.says)))
+        .collect();
+    if !refused.is_empty() {
+        line(format!("# Refused by policy, best left out of the file: {}", refused.join(", ")));
+    }
     line(PRODUCTS.to_owned());
     text
 }

@@ -38,6 +38,7 @@ pub use pattern::{Place, Placer};
 pub use people::{
     Consent, Destination, MOST_LINKABILITY_BITS, Profile, RawConsent, RawDestination, Role, Span, is_purpose,
 };
+pub(crate) use policy::{columns_version, personal};
 pub use rule::{Problem, Rule, SpecError};
 pub use schema::json_schema;
 

@@ -4,6 +4,8 @@
 //! [`super::shape`], which reads the JSON Schema generated from these types. Doc comments are the
 //! schema's descriptions, so they speak to the user.
 
+mod notice;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checked::{AbsurdAmount, Duplicates, NegativeAmount, Origin, Scale};
 use super::people::{RawConsent, RawDestination};
+pub(super) use notice::RawNotice;
 
 /// A segmentation of the customers of one population: which files, which features, how private.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +66,9 @@ pub struct RawSpec {
     /// To whom an audience may be handed. Nobody, when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destinations: Option<Vec<RawDestination>>,
+    /// Who answers for the purchases and how to opt out: for `tactful notice` and `tactful officer`. Changes no release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice: Option<RawNotice>,
 }
 
 /// A span of days, at least 28 long.
@@ -148,6 +154,12 @@ pub struct RawTransactions {
     /// Columns that add up to the discount on the line; their sign is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discounts: Option<Vec<String>>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// How a line's amount is found.
@@ -194,6 +206,12 @@ pub struct RawProducts {
     /// Column of the category.
     #[schemars(required)]
     pub category: Option<String>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// Who opted out: their rows are dropped before anything is counted. A file, the register, or both.
@@ -216,6 +234,12 @@ pub struct RawOptOuts {
     /// Column of the customer or household id in that file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// Where the register of opt-outs is.
@@ -460,6 +484,12 @@ pub struct RawPromotions {
     /// Only rows whose columns equal these, such as `{ campaign_id = "18" }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<BTreeMap<String, RawText>>,
+    /// Where the rows come from; the spec's own origin when left out, and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_origins: Option<BTreeMap<String, Origin>>,
 }
 
 /// A text, or a whole number that stands for one.

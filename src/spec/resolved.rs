@@ -11,8 +11,8 @@ use super::checked::{
 };
 use super::people::{RawConsent, RawDestination};
 use super::raw::{
-    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawOptOuts,
-    RawPrivacy, RawProducts, RawPromotions, RawRegister, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy,
+    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawNotice,
+    RawOptOuts, RawPrivacy, RawProducts, RawPromotions, RawRegister, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy,
     RawText, RawTransactions, RawWindow, RawYear,
 };
 use super::sensitive::Policy;
@@ -25,15 +25,15 @@ impl Spec {
         toml::to_string(&RawSpec::from(self)).unwrap_or_default()
     }
 
-    /// SHA-256, in hex, of [`Self::to_toml`] without destinations: equal for specs that mean the same run. To whom an
-    /// audience is handed later changes nothing in a release.
+    /// SHA-256, in hex, of [`Self::to_toml`] without destinations and notice: equal for specs that mean the same run. To whom an
+    /// audience is handed later, and whom a customer calls, changes nothing in a release.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         hex(&Sha256::digest(toml::to_string(&self.of_a_run()).unwrap_or_default()))
     }
 
     fn of_a_run(&self) -> RawSpec {
-        RawSpec { destinations: None, ..RawSpec::from(self) }
+        RawSpec { destinations: None, notice: None, ..RawSpec::from(self) }
     }
 
     /// SHA-256, in hex, of what makes centroids comparable from run to run: features with their
@@ -111,6 +111,7 @@ impl From<&Spec> for RawSpec {
             promotions: spec.promotions.as_ref().map(promotions),
             destinations: (!spec.destinations.is_empty())
                 .then(|| spec.destinations.iter().map(RawDestination::from).collect()),
+            notice: spec.notice.as_ref().map(RawNotice::from),
         }
     }
 }
@@ -141,12 +142,18 @@ fn sources(sources: &Sources) -> RawSources {
             separator,
             product: Some(products.product.clone()),
             category: Some(products.category.clone()),
+            ..RawProducts::default()
         }
     });
     let opt_outs = sources.opt_outs.as_ref().map(|opt_outs| {
         let (format, separator) = format(&opt_outs.file);
-        let (file, unit) = (Some(path(&opt_outs.file)), Some(opt_outs.unit.clone()));
-        RawOptOuts { register: None, file, format, separator, unit }
+        RawOptOuts {
+            file: Some(path(&opt_outs.file)),
+            format,
+            separator,
+            unit: Some(opt_outs.unit.clone()),
+            ..RawOptOuts::default()
+        }
     });
     let register = sources.register.as_ref().map(|register| match register {
         RegisterFile::Usual => RawRegister::Usual(true),
@@ -184,6 +191,7 @@ fn transactions(transactions: &Transactions) -> RawTransactions {
         category: transactions.category.clone(),
         amount: Some(amount),
         discounts: Some(transactions.discounts.clone()),
+        ..RawTransactions::default()
     }
 }
 

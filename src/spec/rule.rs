@@ -75,6 +75,8 @@ rules! {
     // Files and columns.
     /// A register that is neither at the usual place nor at a path.
     RegisterFile = "spec.register", "`register` must be true or the path of a file", "write true for the usual place, or take the key out";
+    /// A relative path that leads out of its folder.
+    PathOutside = "spec.path-outside", "a relative path stays below the spec's folder, or --data DIR", "take the `..` out: name the folder with --data, or write the whole path from / on";
     /// A blank path.
     Path = "spec.path", "a file needs a path", "write a path, relative to the spec's folder or to --data DIR";
     /// A file name that does not tell its format.
@@ -187,6 +189,13 @@ rules! {
     LinkabilityBits { bits: i64 } = "spec.linkability-bits", "{bits} bits are not between 1 and 12", "leave the key out for 12: with more, what an epoch's ids reveal tells many people apart";
     /// Not segments.
     DestinationSegments = "spec.destination-segments", "segments are named once each by their ids, such as S1", "write segments = [\"S1\", \"S4\"], or leave the key out for all";
+    // Notice.
+    /// Not a text of a notice.
+    NoticeText = "spec.notice-text", "a text of the notice is 1 to 200 printable characters", "write such a text, or leave the key out until it is known";
+    /// Not a page.
+    NoticeUrl = "spec.notice-url", "a page to opt out starts with https:// and has no blanks or quotes", "write such an address";
+    /// Not a time.
+    NoticeMonths { months: i64 } = "spec.notice-months", "{months} months are not between 1 and 240", "write for how many months purchases are kept";
 
     // Policy.
     /// A role that is not to be had.
@@ -194,7 +203,13 @@ rules! {
     /// Data of others.
     PolicyOrigin { origin: String } = "policy.origin", "data of origin `{origin}` is not accepted", "use the shop's own purchases (first_party) or simulated ones: people did not give that data for this";
     /// A column about the person.
-    PolicyColumn { column: String, word: String } = "policy.column", "the column `{column}` looks like identity or data from outside the shop (`{word}`)", "leave it out: segments are made of purchases alone";
+    PolicyColumn { column: String, says: &'static str, word: String } = "policy.column", "the column `{column}` names {says} (`{word}`)", "leave it out, and best of all out of the file: segments are made of purchases alone";
+    /// An identity in the place of an id.
+    PolicyUnit { column: String, says: &'static str, word: String } = "policy.unit", "the unit's column `{column}` names {says} (`{word}`)", "let the till's own customer or card number stand for the customer: whoever reads such a file must not read who it is";
+    /// A column of another origin than the spec's.
+    OriginDiffers { origin: &'static str } = "spec.origin-differs", "this is not of the spec's origin, which is {origin}", "leave the key out: rows of two origins are not put together";
+    /// The origin of a column that is not mapped.
+    OriginColumn { column: String } = "spec.origin-column", "no column `{column}` is named in this file's table", "name a column that the table names, or leave the key out";
 
     /// A sensitive name where a feature, a label or a profile would show it.
     Sensitive { name: String, group: String, rule: String } = "policy.sensitive", "`{name}` is sensitive ({group}, by `{rule}`) and can be in no group, label or feature", "list it under taxonomy.sensitive, or leave it out; docs/sensitive.md says why, and what an officer may loosen";

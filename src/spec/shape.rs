@@ -98,7 +98,7 @@ fn is_word(value: &Value, words: &[&str], path: &str, report: &mut Report<'_>) -
     if words.contains(&word.as_str()) {
         return true;
     }
-    let rule = if path == "origin" && super::policy::is_outside(word) {
+    let rule = if is_origin(path) && super::policy::is_outside(word) {
         Rule::PolicyOrigin { origin: shown(word) }
     } else if path.starts_with("destinations[") && path.ends_with(".role") {
         Rule::PolicyRole { role: shown(word) }
@@ -107,6 +107,11 @@ fn is_word(value: &Value, words: &[&str], path: &str, report: &mut Report<'_>) -
     };
     report.add(path, rule);
     false
+}
+
+/// Whether an origin stands here: of the spec, of a file or of a column.
+fn is_origin(path: &str) -> bool {
+    path == "origin" || path.ends_with(".origin") || path.contains(".column_origins.")
 }
 
 /// Follows a `$ref`.

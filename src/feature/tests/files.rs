@@ -3,6 +3,7 @@
 use polars::prelude::*;
 
 use super::accounts_of_files;
+use crate::contract::RULES;
 use crate::contract::rules::UNKNOWN;
 use crate::feature::{bounded, check};
 use crate::testing::{spec, through_products, with_opt_outs};
@@ -40,7 +41,7 @@ fn products_give_lines_their_categories_and_a_doubt_is_settled_for_the_customer(
     assert_eq!((report.unknown_products, report.barred_products), (1, 3));
     assert_eq!(report.files.iter().map(|file| file.role).collect::<Vec<_>>(), ["transactions", "products"]);
     let features = bounded(&spec, folder.path(), &|_| {}).unwrap();
-    assert_eq!((features.groups(), features.flags()), (2, 5));
+    assert_eq!((features.groups(), features.flags()), (2, RULES.len()));
 }
 
 #[test]

@@ -98,6 +98,18 @@ impl Folder {
     }
 }
 
+/// Writes a new folder (0700) with these files (0600), whole or not at all. What exists is never replaced.
+///
+/// # Errors
+/// As [`Folder::begin`]; except for [`PublishError::NotDurable`] nothing is left behind.
+pub fn folder(target: &Path, files: &[(&'static str, String)]) -> Result<(), PublishError> {
+    let mut folder = Folder::begin(target)?;
+    for (name, text) in files {
+        folder.write(name, text.as_bytes())?;
+    }
+    folder.publish()
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.published {

@@ -1,14 +1,14 @@
 //! Files, columns and promotions.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use super::super::checked::{
-    Amount, File, Format, OptOuts, Products, PromotionTarget, Promotions, RegisterFile, Sources, Transactions,
+    Amount, File, Format, OptOuts, Origin, Products, PromotionTarget, Promotions, RegisterFile, Sources, Transactions,
 };
-use super::super::policy::personal_word;
+use super::super::policy::personal;
 use super::super::raw::{
     RawAmount, RawFormat, RawGroup, RawOptOuts, RawProducts, RawPromotions, RawRegister, RawSources, RawTaxonomy,
     RawText, RawTransactions,
@@ -30,13 +30,16 @@ pub(super) struct Context {
     pub(super) basket: bool,
     /// Whether there is a consent file.
     pub(super) consent: bool,
+    /// The spec's origin.
+    origin: Option<Origin>,
 }
 
 impl Context {
-    pub(super) fn new(sources: Option<&RawSources>, taxonomy: Option<&RawTaxonomy>) -> Self {
+    pub(super) fn new(origin: Option<Origin>, sources: Option<&RawSources>, taxonomy: Option<&RawTaxonomy>) -> Self {
         let transactions = sources.and_then(|sources| sources.transactions.as_ref());
         let groups = taxonomy.map(|taxonomy| taxonomy.groups.as_deref().unwrap_or_default());
         Self {
+            origin,
             groups: groups.map(|groups| groups.iter().map(name_of).collect()),
             products: sources.is_some_and(|sources| sources.products.is_some()),
             discounts: transactions.is_some_and(|t| t.discounts.as_ref().is_some_and(|columns| !columns.is_empty())),
@@ -60,17 +63,17 @@ pub(super) fn sources(raw: RawSources, context: &Context, report: &mut Report<'_
     report.must(by_column || context.products || context.groups.is_none(), "taxonomy", || Rule::CategoryMissing);
     let joined = raw_transactions.product.is_some() || !context.products;
     report.must(joined, "sources.products", || Rule::ProductMissing);
-    let transactions = transactions(raw_transactions, report);
-    let products = raw.products.and_then(|raw| products(raw, report));
-    let (opt_outs, register) = raw.opt_outs.map_or((None, None), |raw| opt_outs(raw, report));
+    let transactions = transactions(raw_transactions, context, report);
+    let products = raw.products.and_then(|raw| products(raw, context, report));
+    let (opt_outs, register) = raw.opt_outs.map_or((None, None), |raw| opt_outs(raw, context, report));
     let consent = raw.consent.and_then(|raw| super::super::people::consent(raw, report));
     Some(Sources { transactions: transactions?, products, opt_outs, register, consent })
 }
 
-fn transactions(raw: RawTransactions, report: &mut Report<'_>) -> Option<Transactions> {
+fn transactions(raw: RawTransactions, context: &Context, report: &mut Report<'_>) -> Option<Transactions> {
     let at = "sources.transactions";
     let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
-    let mut columns = Columns { at, of_people: true, used: BTreeMap::new() };
+    let mut columns = Columns { at, of_people: true, ..Columns::default() };
     let unit = raw.unit.and_then(|column| columns.unit(column, report));
     let date = raw.date.and_then(|column| columns.own(column, "date", report));
     let basket = raw.basket.and_then(|column| columns.own(column, "basket", report));
@@ -81,6 +84,7 @@ fn transactions(raw: RawTransactions, report: &mut Report<'_>) -> Option<Transac
     let discounts = raw.discounts.unwrap_or_default().into_iter().enumerate();
     let discounts: Vec<String> =
         discounts.filter_map(|(i, column)| columns.own(column, &format!("discounts[{i}]"), report)).collect();
+    columns.origins(raw.origin, raw.column_origins, context.origin, report);
     let date_format = raw.date_format;
     let layout = date_format.as_deref().is_none_or(tells_a_day);
     report.must(layout, &format!("{at}.date_format"), || Rule::DateFormat);
@@ -108,16 +112,17 @@ fn amount(raw: RawAmount, columns: &mut Columns, report: &mut Report<'_>) -> Opt
     }
 }
 
-fn products(raw: RawProducts, report: &mut Report<'_>) -> Option<Products> {
+fn products(raw: RawProducts, context: &Context, report: &mut Report<'_>) -> Option<Products> {
     let at = "sources.products";
     let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
-    let mut columns = Columns { at, of_people: false, used: BTreeMap::new() };
+    let mut columns = Columns { at, of_people: false, ..Columns::default() };
     let product = raw.product.and_then(|column| columns.own(column, "product", report));
     let category = raw.category.and_then(|column| columns.shared(column, "category", report));
+    columns.origins(raw.origin, raw.column_origins, context.origin, report);
     Some(Products { file: file?, product: product?, category: category? })
 }
 
-fn opt_outs(raw: RawOptOuts, report: &mut Report<'_>) -> (Option<OptOuts>, Option<RegisterFile>) {
+fn opt_outs(raw: RawOptOuts, context: &Context, report: &mut Report<'_>) -> (Option<OptOuts>, Option<RegisterFile>) {
     let at = "sources.opt_outs";
     let raw_register = raw.register.is_some();
     let register = raw.register.and_then(|register| match register {
@@ -152,15 +157,16 @@ fn opt_outs(raw: RawOptOuts, report: &mut Report<'_>) -> (Option<OptOuts>, Optio
         }
     }
     let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
-    let mut columns = Columns { at, of_people: true, used: BTreeMap::new() };
+    let mut columns = Columns { at, of_people: true, ..Columns::default() };
     let unit = raw.unit.and_then(|column| columns.unit(column, report));
+    columns.origins(raw.origin, raw.column_origins, context.origin, report);
     (file.zip(unit).map(|(file, unit)| OptOuts { file, unit }), register)
 }
 
 pub(super) fn promotions(raw: RawPromotions, context: &Context, report: &mut Report<'_>) -> Option<Promotions> {
     let at = "promotions";
     let file = file(raw.file, raw.format, raw.separator.as_deref(), at, report);
-    let mut columns = Columns { at, of_people: false, used: BTreeMap::new() };
+    let mut columns = Columns { at, of_people: false, ..Columns::default() };
     let id = raw.id.and_then(|column| columns.own(column, "id", report));
     let title = raw.title.and_then(|column| columns.shared(column, "title", report));
     report.must(context.groups.is_some(), at, || Rule::PromotionTaxonomy);
@@ -177,6 +183,7 @@ pub(super) fn promotions(raw: RawPromotions, context: &Context, report: &mut Rep
     let only = raw.only.unwrap_or_default().into_iter();
     let only = only.filter_map(|(column, value)| Some((columns.shared(column, "only", report)?, plain(value))));
     let only = only.collect();
+    columns.origins(raw.origin, raw.column_origins, context.origin, report);
     Some(Promotions { file: file?, id: id?, title, target: target?, only })
 }
 
@@ -188,17 +195,50 @@ fn plain(value: RawText) -> String {
 }
 
 /// The columns of one file as they are named.
+#[derive(Default)]
 struct Columns {
     at: &'static str,
     of_people: bool,
     /// Column → the role that has it.
     used: BTreeMap<String, String>,
+    /// Every column that is named.
+    seen: BTreeSet<String>,
 }
 
 impl Columns {
-    /// The privacy unit's column: the one place for an identity, which never leaves.
+    /// The privacy unit's column: the one place for an id, which never leaves, and must not itself say who it is.
     fn unit(&mut self, column: String, report: &mut Report<'_>) -> Option<String> {
-        self.named(column, "unit", report)
+        let column = self.named(column, "unit", report)?;
+        if let Some(found) = personal(&column, true) {
+            let broken = Rule::PolicyUnit { column: shown(&column), says: found.says, word: found.word.to_owned() };
+            report.add(&format!("{}.unit", self.at), broken);
+            return None;
+        }
+        Some(column)
+    }
+
+    /// That the origins which are declared are the spec's, and of columns that are named here.
+    fn origins(
+        &self,
+        of_file: Option<Origin>,
+        of_columns: Option<BTreeMap<String, Origin>>,
+        spec: Option<Origin>,
+        report: &mut Report<'_>,
+    ) {
+        let Some(spec) = spec else { return };
+        let differs = |origin: Origin| origin != spec;
+        let broken = || Rule::OriginDiffers { origin: spec.word() };
+        if of_file.is_some_and(differs) {
+            report.add(&format!("{}.origin", self.at), broken());
+        }
+        for (column, origin) in of_columns.unwrap_or_default() {
+            let at = format!("{}.column_origins.{}", self.at, shown(&column));
+            if !self.seen.contains(&column) {
+                report.add(&at, Rule::OriginColumn { column: shown(&column) });
+            } else if differs(origin) {
+                report.add(&at, broken());
+            }
+        }
     }
 
     /// A column that has one role only.
@@ -216,8 +256,8 @@ impl Columns {
     /// A column that may have another role as well.
     fn shared(&mut self, column: String, role: &str, report: &mut Report<'_>) -> Option<String> {
         let column = self.named(column, role, report)?;
-        if let Some(word) = personal_word(&column, self.of_people) {
-            let broken = Rule::PolicyColumn { column: shown(&column), word: word.to_owned() };
+        if let Some(found) = personal(&column, self.of_people) {
+            let broken = Rule::PolicyColumn { column: shown(&column), says: found.says, word: found.word.to_owned() };
             report.add(&format!("{}.{role}", self.at), broken);
             return None;
         }
@@ -226,6 +266,7 @@ impl Columns {
 
     fn named(&mut self, column: String, role: &str, report: &mut Report<'_>) -> Option<String> {
         let fits = report.must(printable(&column), &format!("{}.{role}", self.at), || Rule::Column);
+        self.seen.insert(column.clone());
         if role == "unit" {
             self.used.insert(column.clone(), role.to_owned());
         }
@@ -245,6 +286,9 @@ pub(in super::super) fn file(
     if !named {
         return None;
     }
+    if !report.must(stays_below(Path::new(&path)), &format!("{at}.file"), || Rule::PathOutside) {
+        return None;
+    }
     let Some(format) = format.or_else(|| told_by_name(&path)) else {
         report.add(&format!("{at}.file"), Rule::Format);
         return None;
@@ -261,6 +305,24 @@ pub(in super::super) fn file(
         RawFormat::Aligned => Format::Aligned,
     };
     Some(File { path: PathBuf::from(path), format })
+}
+
+/// Whether a relative path stays below the folder in which it begins, by its words. An absolute one says plainly where it leads.
+fn stays_below(path: &Path) -> bool {
+    let mut depth = 0_usize;
+    path.is_absolute()
+        || path.components().all(|part| match part {
+            Component::ParentDir => {
+                let inside = depth > 0;
+                depth = depth.saturating_sub(1);
+                inside
+            }
+            Component::Normal(_) => {
+                depth += 1;
+                true
+            }
+            _ => true,
+        })
 }
 
 fn single(text: &str) -> Option<char> {

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 pub use overlay::{Loosened, Overlay, OverlayError};
+pub(in crate::spec) use words::fold;
 use words::{First, Phrase, Word, words};
 
 /// The policy as it is written.

@@ -68,7 +68,7 @@ fn stem(word: &str) -> &str {
 }
 
 /// Lower case, without accents, as a till prints it.
-fn fold(c: char, into: &mut String) {
+pub(in super::super) fn fold(c: char, into: &mut String) {
     for c in c.to_lowercase() {
         match c {
             'ä' | 'æ' => into.push_str("ae"),

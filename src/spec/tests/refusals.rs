@@ -234,8 +234,57 @@ fn a_policy_refusal_is_told_apart() {
 }
 
 #[test]
-fn the_unit_column_may_be_any_id() {
-    assert!(parse(&good_but("\"customer_id\"", "\"email\"")).is_ok());
+fn the_unit_column_may_be_any_id_but_one_that_says_who_somebody_is() {
+    for column in ["card", "CardNumber", "household", "user_id", "x7"] {
+        assert!(parse(&good_but("\"customer_id\"", &format!("\"{column}\""))).is_ok(), "{column}");
+    }
+    for column in ["email", "Telefonnummer", "codice_fiscale", "device_id", "IBAN", "nom_de_famille"] {
+        let error = parse(&good_but("\"customer_id\"", &format!("\"{column}\""))).unwrap_err();
+        assert_eq!(error.code(), "policy.unit", "{column}");
+        assert!(error.to_string().contains("card number stand for the customer"));
+    }
+}
+
+#[test]
+fn data_that_people_did_not_give_to_the_shop_are_refused_for_a_file_and_for_a_column() {
+    let with = |text: &str| good_but("amount = {", &format!("{text}\namount = {{"));
+    assert!(parse(&with("origin = \"first_party\"")).is_ok());
+    assert!(parse(&with("column_origins = { qty = \"first_party\" }")).is_ok());
+    for origin in ["third_party", "Social", "public-record", "scraped", "inferred"] {
+        for text in [format!("origin = \"{origin}\""), format!("column_origins = {{ qty = \"{origin}\" }}")] {
+            let error = parse(&with(&text)).unwrap_err();
+            assert_eq!(error.code(), "policy.origin", "{text}");
+            assert!(error.to_string().contains("did not give that data for this"), "{error}");
+        }
+    }
+    let code = |text: &str| parse(&with(text)).unwrap_err().code();
+    assert_eq!(code("origin = \"simulated\""), "spec.origin-differs");
+    assert_eq!(code("column_origins = { qty = \"simulated\" }"), "spec.origin-differs");
+    assert_eq!(code("column_origins = { weather = \"first_party\" }"), "spec.origin-column");
+    assert_eq!(code("origin = \"mars\""), "spec.unknown-value");
+}
+
+#[test]
+fn a_notice_is_text_and_changes_no_run() {
+    let with = |text: &str| format!("{}\n[notice]\n{text}\n", good_but("", ""));
+    let plain = parse(&good_but("", "")).unwrap();
+    let said =
+        parse(&with("controller = \"Shop\"\nopt_out_url = \"https://shop.example/no\"\nkeep_months = 24")).unwrap();
+    assert_eq!(plain.fingerprint(), said.fingerprint());
+    assert_ne!(plain, said);
+    assert_eq!(parse(&said.to_toml()).unwrap(), said);
+    for (text, code) in [
+        ("controller = \"\"", "spec.notice-text"),
+        ("contact = \"a\\u0007b\"", "spec.notice-text"),
+        ("opt_out_url = \"http://shop.example\"", "spec.notice-url"),
+        ("opt_out_url = \"javascript:alert(1)\"", "spec.notice-url"),
+        ("opt_out_url = \"https://a\\\"onclick=b\"", "spec.notice-url"),
+        ("keep_months = 0", "spec.notice-months"),
+        ("legal_basis = \"because\"", "spec.unknown-value"),
+        ("phone = \"1\"", "spec.unknown-key"),
+    ] {
+        assert_eq!(parse(&with(text)).unwrap_err().code(), code, "{text}");
+    }
 }
 
 #[test]
