@@ -6,8 +6,9 @@ use crate::spec::{Place, Placer, Taxonomy};
 /// What a category is to the taxonomy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Never a feature, a profile or a promotion's target; its rows leave no trace.
-    Sensitive,
+    /// Never a feature, a profile or a promotion's target. Tells of the sensitive trait with this index: its rows leave no
+    /// trace but that, for the gate.
+    Sensitive(u16),
     /// Left out for other reasons; its rows leave no trace.
     Excluded,
     /// In the group with this index.
@@ -16,6 +17,9 @@ pub enum Class {
     Unknown,
 }
 
+/// The first code of sensitive classes. A checked spec has far fewer groups, the policy far fewer traits than there is room.
+const SENSITIVE: u16 = 0xFF00;
+
 impl Class {
     /// A small integer for columns of classes.
     pub(crate) fn code(self) -> u16 {
@@ -23,7 +27,7 @@ impl Class {
             Self::Group(group) => group,
             Self::Unknown => u16::MAX,
             Self::Excluded => u16::MAX - 1,
-            Self::Sensitive => u16::MAX - 2,
+            Self::Sensitive(of) => SENSITIVE + of,
         }
     }
 
@@ -32,7 +36,7 @@ impl Class {
         match code {
             u16::MAX => Self::Unknown,
             c if c == u16::MAX - 1 => Self::Excluded,
-            c if c == u16::MAX - 2 => Self::Sensitive,
+            c if (SENSITIVE..u16::MAX - 1).contains(&c) => Self::Sensitive(c - SENSITIVE),
             group => Self::Group(group),
         }
     }
@@ -56,10 +60,10 @@ impl Classifier {
             return Class::Unknown;
         }
         match self.0.place(category) {
-            Place::Sensitive => Class::Sensitive,
+            Place::Sensitive => Class::Sensitive(u16::try_from(self.0.trait_of(category)).unwrap_or(0)),
             Place::Excluded => Class::Excluded,
             // A checked spec has far fewer groups.
-            Place::Group(group) => Class::Group(u16::try_from(group).unwrap_or(u16::MAX - 3)),
+            Place::Group(group) => Class::Group(u16::try_from(group).unwrap_or(SENSITIVE - 1)),
             Place::Unlisted => Class::Unknown,
         }
     }
@@ -76,6 +80,7 @@ pub(crate) fn exact_names(taxonomy: &Taxonomy) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::spec::Group;
+    use crate::spec::sensitive::{Policy, TRAITS};
     use proptest::prelude::*;
 
     fn taxonomy(groups: &[&[&str]], sensitive: &[&str], excluded: &[&str]) -> Taxonomy {
@@ -106,8 +111,11 @@ mod tests {
             "a pattern of the first group beats an exact name of the second"
         );
         assert_eq!(classifier.classify("bean"), Class::Excluded);
-        assert_eq!(classifier.classify("pea"), Class::Sensitive);
-        assert_eq!(classifier.classify("peach"), Class::Sensitive);
+        let listed = Class::Sensitive(u16::try_from(TRAITS).unwrap() - 1);
+        assert_eq!(classifier.classify("pea"), listed);
+        assert_eq!(classifier.classify("peach"), listed);
+        let infant = Policy::base().groups().iter().position(|group| group.id == "infant").unwrap();
+        assert_eq!(classifier.classify("DIAPERS"), Class::Sensitive(u16::try_from(infant).unwrap()));
     }
 
     #[test]
@@ -127,7 +135,7 @@ mod tests {
 
     #[test]
     fn codes_and_classes_are_one_to_one() {
-        for class in [Class::Sensitive, Class::Excluded, Class::Group(0), Class::Group(126), Class::Unknown] {
+        for class in [Class::Sensitive(0), Class::Sensitive(18), Class::Excluded, Class::Group(0), Class::Group(126), Class::Unknown] {
             assert_eq!(Class::from_code(class.code()), class);
         }
     }

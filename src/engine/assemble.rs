@@ -15,6 +15,7 @@ use crate::release::model::{
     CategoryValue, CentroidValue, FeatureInfo, GroupInfo, Interval, PrivacyReceipt, Quality, Release, SCHEMA_VERSION,
     Segment, SpendLine, Suppressed, Unmatched,
 };
+use crate::spec::sensitive::Policy;
 use crate::spec::{FeatureKind, Origin, Privacy, Scale, Spec};
 
 /// Groups named at the top and at the bottom of a card.
@@ -232,10 +233,15 @@ fn suppressed(parts: &Parts, ids: &[u32]) -> Vec<Suppressed> {
          floor of {floor} is ever shown.",
         parts.spec.unit
     );
-    let merged = parts.drawn.gated.merged.iter().zip(ids).filter(|(clusters, _)| **clusters > 0);
-    merged
-        .map(|(&clusters, id)| Suppressed { clusters, merged_into: format!("S{id}"), reason: reason.clone() })
-        .collect()
+    let told = "Not shown by itself: with it apart, who is in which segment would tell more than is allowed of something \
+                sensitive. Which of the segments, and of what, is not said.";
+    let lines = |counts: &[u32], reason: &str| -> Vec<Suppressed> {
+        let some = counts.iter().zip(ids).filter(|(clusters, _)| **clusters > 0);
+        some.map(|(&clusters, id)| Suppressed { clusters, merged_into: format!("S{id}"), reason: reason.to_owned() })
+            .collect()
+    };
+    let gated = &parts.drawn.gated;
+    [lines(&gated.merged, &reason), lines(&gated.joined, told)].concat()
 }
 
 /// Why a promotion is held against no segment.
@@ -335,9 +341,27 @@ fn notes(parts: &Parts) -> Vec<String> {
     let mut notes = Vec::new();
     let shown = parts.drawn.gated.segments();
     let asked = parts.spec.segments.number;
-    if shown < asked {
+    let joined: u32 = parts.drawn.gated.joined.iter().sum();
+    if shown + joined as usize != asked {
         notes.push(format!(
-            "{asked} segments were asked for and {shown} can be shown; the others were too small to clear the floor."
+            "{asked} segments were asked for and {} cleared the floor; the others were too small.",
+            shown + joined as usize
+        ));
+    }
+    if joined > 0 {
+        notes.push(format!(
+            "{} segments would have told more than is allowed of something sensitive: they were joined, and {shown} \
+             are left. Features that tell less of it, or fewer of them, help.",
+            shown + joined as usize
+        ));
+    }
+    if let Some(approval) = &parts.spec.gate.loosened {
+        notes.push(format!(
+            "Segments may tell more of sensitive groups than the policy allows (AUC {} in place of {}): approved by {}; {}.",
+            parts.spec.gate.at_most,
+            Policy::base().gate().at_most,
+            approval.approved_by,
+            approval.reason.trim_end_matches('.')
         ));
     }
     if parts.drawn.gated.carrier == [None] {

@@ -1,4 +1,9 @@
-//! The k floor: which clusters may be shown, and where the others go. Noised side.
+//! The k floor: which clusters may be shown, and where the others go; and the proxy gate: which of those tell too much of
+//! something sensitive. Noised side.
+
+mod proxy;
+
+pub use proxy::{ProxyBudget, apply as hide_proxies, tests_for};
 
 use ndarray::{Array2, Axis};
 use tactful_kernel::measurement::{Aggregates, MeasurementError, sizes_above_floor};
@@ -47,6 +52,12 @@ pub struct Gated {
     pub carrier: Vec<Option<usize>>,
     /// Per segment, how many clusters below the floor were merged into it.
     pub merged: Vec<u32>,
+    /// Per segment, how many segments the proxy gate joined to it.
+    pub joined: Vec<u32>,
+    /// Per segment, its noisy size when it was tested.
+    pub sizes: Vec<f64>,
+    /// Standard deviation of each of those.
+    pub size_sigma: f64,
     /// Noisy size that a cluster had to reach: public.
     pub threshold: i64,
     /// What was measured.
@@ -96,7 +107,8 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
     let mut lines = test.lines().to_vec();
     let mut threshold = test.value().threshold;
     let passed: Vec<usize> = each.iter().copied().filter(|&c| test.value().sizes[c].is_some()).collect();
-    let (segment_of, carrier) = if passed.is_empty() {
+    let size = |test: &tactful_kernel::measurement::FloorTest, segment: usize| test.sizes[segment].unwrap_or(0) as f64;
+    let (segment_of, carrier, sizes, size_sigma) = if passed.is_empty() {
         let everybody = vec![0; points.len()];
         let delta = budget.remainder_delta;
         let rest = sizes_above_floor(data, frame, &points, &everybody, 1, floor, delta, budget.remainder)?;
@@ -105,15 +117,18 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
         if rest.value().sizes[0].is_none() {
             return Err(GateError::NothingAboveFloor { floor });
         }
-        (everybody, vec![None])
+        (everybody, vec![None], vec![size(rest.value(), 0)], rest.value().sigma)
     } else {
-        (nearest_survivor(&model.centres(), &passed), passed.iter().copied().map(Some).collect())
+        let sizes = passed.iter().map(|&cluster| size(test.value(), cluster)).collect();
+        let carrier = passed.iter().copied().map(Some).collect();
+        (nearest_survivor(&model.centres(), &passed), carrier, sizes, test.value().sigma)
     };
-    let mut merged = vec![0_u32; carrier.len()];
+    let (mut merged, joined) = (vec![0_u32; carrier.len()], vec![0; carrier.len()]);
     for (cluster, &segment) in segment_of.iter().enumerate() {
         merged[segment] += u32::from(carrier[segment] != Some(cluster));
     }
-    Ok(Gated { frame: frame.clone(), points, segment_of, carrier, merged, threshold, lines })
+    let frame = frame.clone();
+    Ok(Gated { frame, points, segment_of, carrier, merged, joined, sizes, size_sigma, threshold, lines })
 }
 
 /// Per cluster, the position in `passed` of its nearest survivor (itself, if it passed).

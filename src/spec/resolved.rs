@@ -9,7 +9,7 @@ use super::checked::{
     Amount, Feature, FeatureKind, File, Format, PromotionTarget, Promotions, Sources, Spec, Taxonomy, Transactions,
 };
 use super::raw::{
-    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawOptOuts,
+    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGate, RawGroup, RawGroups, RawKind, RawOptOuts,
     RawPrivacy, RawProducts, RawPromotions, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy, RawText,
     RawTransactions, RawWindow, RawYear,
 };
@@ -91,6 +91,11 @@ impl From<&Spec> for RawSpec {
             segments: Some(RawSegments {
                 number: i64::try_from(spec.segments.number).ok(),
                 floor: Some(spec.segments.floor.cast_signed()),
+            }),
+            gate: Some(RawGate {
+                at_most: Some(spec.gate.at_most),
+                reason: spec.gate.loosened.as_ref().map(|approval| approval.reason.clone()),
+                approved_by: spec.gate.loosened.as_ref().map(|approval| approval.approved_by.clone()),
             }),
             privacy: Some(RawPrivacy {
                 epsilon: Some(spec.privacy.epsilon.value()),
