@@ -29,6 +29,9 @@ impl Aggregates for Nobody {
     fn rules(&self) -> usize {
         self.rules
     }
+    fn traits(&self) -> usize {
+        0
+    }
     fn count(&self) -> Raw<i64> {
         Raw::seal(0)
     }
@@ -48,6 +51,9 @@ impl Aggregates for Nobody {
         Raw::seal(ExactSums { counts: vec![0; points.len()], sums: vec![0; points.len() * points.dim()] })
     }
     fn incidence(&self, _: &Ball, _: &Points, _: &[usize], segments: usize) -> Raw<ExactIncidence> {
+        Raw::seal(ExactIncidence { counts: vec![0; segments], signed: Vec::new() })
+    }
+    fn telling(&self, _: &Ball, _: &Points, _: &[usize], segments: usize) -> Raw<ExactIncidence> {
         Raw::seal(ExactIncidence { counts: vec![0; segments], signed: Vec::new() })
     }
     fn flags(&self) -> Raw<Vec<i64>> {

@@ -95,7 +95,6 @@ export function loadModel(source) {
   const features = raw.features.map((feature) => checkedFeature(feature, raw.groups));
   must(Array.isArray(raw.segments) && isIndex(raw.segments.length - 1, 64), "segments");
   const segments = raw.segments.map((segment) => checkedSegment(segment, features.length));
-  must(new Set(segments.map((segment) => segment.id)).size === segments.length, "segments");
   return Object.freeze({
     population: raw.population,
     unit: raw.unit,

@@ -100,6 +100,7 @@ pub(crate) fn spec() -> Spec {
         .map(feature)
         .to_vec(),
         segments: Segments { number: 2, floor: 50 },
+        gate: crate::spec::Gate::default(),
         privacy: Privacy {
             epsilon: Epsilon::new(1.0).unwrap(),
             delta: Delta::new(1e-6).unwrap(),

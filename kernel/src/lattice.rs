@@ -455,6 +455,7 @@ pub struct BoundedFeatures {
     pub(crate) rows: Zeroizing<Vec<i16>>,
     pub(crate) groups: Bits,
     pub(crate) flags: Bits,
+    pub(crate) traits: Bits,
 }
 
 impl BoundedFeatures {
@@ -473,10 +474,26 @@ impl BoundedFeatures {
         source: Raw<T>,
         fill: impl FnOnce(T, &mut Rows) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut rows = Rows::new(lattice, groups, flags);
+        Self::build_with_traits(lattice, groups, flags, 0, source, fill)
+    }
+
+    /// [`BoundedFeatures::build`] with a public number of sensitive traits beside: what the proxy gate asks about, and
+    /// nothing else.
+    ///
+    /// # Errors
+    /// Whatever `fill` returns; the error type must be free of data.
+    pub fn build_with_traits<T, E>(
+        lattice: Lattice,
+        groups: usize,
+        flags: usize,
+        traits: usize,
+        source: Raw<T>,
+        fill: impl FnOnce(T, &mut Rows) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut rows = Rows::new(lattice, groups, flags, traits);
         fill(source.open(), &mut rows)?;
-        let Rows { lattice, steps, groups, flags } = rows;
-        Ok(Self { lattice, rows: steps, groups, flags })
+        let Rows { lattice, steps, groups, flags, traits } = rows;
+        Ok(Self { lattice, rows: steps, groups, flags, traits })
     }
 
     /// The public shape.
@@ -495,6 +512,12 @@ impl BoundedFeatures {
     #[must_use]
     pub fn flags(&self) -> usize {
         self.flags.width()
+    }
+
+    /// The public number of sensitive traits.
+    #[must_use]
+    pub fn traits(&self) -> usize {
+        self.traits.width()
     }
 }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use self::plain::Nearest;
 use self::tiles::{Tiles, Visit};
 use self::visits::{Bins, Each, Moments, Sums, Total, Votes};
-use crate::lattice::{Ball, BoundedFeatures, Directions, Points};
+use crate::lattice::{Ball, Bits, BoundedFeatures, Directions, Points};
 use crate::measurement::{Aggregates, ExactIncidence, ExactSums};
 use crate::raw::Raw;
 
@@ -73,6 +73,41 @@ impl InMemory {
     fn tiles(&self, frame: &Ball, points: Option<&Points>, directions: Option<&Directions>) -> Option<Tiles> {
         Tiles::new(&self.features.lattice, frame, points, directions)
     }
+
+    /// Per segment, its units, and for each bit how many have it less how many have it not.
+    fn signed(
+        &self,
+        bits: &Bits,
+        frame: &Ball,
+        points: &Points,
+        segment_of: &[usize],
+        segments: usize,
+    ) -> Raw<ExactIncidence> {
+        let groups = bits.width();
+        let add = |out: &mut [i64], unit: usize, nearest: usize| {
+            let segment = segment_of[nearest];
+            out[segment] += 1;
+            let start = segments + segment * groups;
+            let words = bits.row(unit);
+            for (group, sum) in out[start..start + groups].iter_mut().enumerate() {
+                let bought = (words[group / 64] >> (group % 64)) & 1;
+                *sum += 2 * bought.cast_signed() - 1;
+            }
+        };
+        let length = segments * (groups + 1);
+        let mut counts = if let Some(tiles) = self.tiles(frame, Some(points), None) {
+            self.fold(length, |block, out| {
+                self.show(&tiles, block, &mut Each(|unit, nearest| add(out, block.first + unit, nearest)));
+            })
+        } else {
+            let nearest = Nearest::new(points);
+            self.fold(length, |block, out| {
+                plain::rows(block, frame, |unit, row| add(out, unit, nearest.find(row).0));
+            })
+        };
+        let signed = counts.split_off(segments);
+        Raw::seal(ExactIncidence { counts, signed })
+    }
 }
 
 impl Aggregates for InMemory {
@@ -86,6 +121,10 @@ impl Aggregates for InMemory {
 
     fn rules(&self) -> usize {
         self.features.flags.width()
+    }
+
+    fn traits(&self) -> usize {
+        self.features.traits.width()
     }
 
     fn count(&self) -> Raw<i64> {
@@ -177,30 +216,11 @@ impl Aggregates for InMemory {
     }
 
     fn incidence(&self, frame: &Ball, points: &Points, segment_of: &[usize], segments: usize) -> Raw<ExactIncidence> {
-        let groups = self.features.groups.width();
-        let add = |out: &mut [i64], unit: usize, nearest: usize| {
-            let segment = segment_of[nearest];
-            out[segment] += 1;
-            let start = segments + segment * groups;
-            let words = self.features.groups.row(unit);
-            for (group, sum) in out[start..start + groups].iter_mut().enumerate() {
-                let bought = (words[group / 64] >> (group % 64)) & 1;
-                *sum += 2 * bought.cast_signed() - 1;
-            }
-        };
-        let length = segments * (groups + 1);
-        let mut counts = if let Some(tiles) = self.tiles(frame, Some(points), None) {
-            self.fold(length, |block, out| {
-                self.show(&tiles, block, &mut Each(|unit, nearest| add(out, block.first + unit, nearest)));
-            })
-        } else {
-            let nearest = Nearest::new(points);
-            self.fold(length, |block, out| {
-                plain::rows(block, frame, |unit, row| add(out, unit, nearest.find(row).0));
-            })
-        };
-        let signed = counts.split_off(segments);
-        Raw::seal(ExactIncidence { counts, signed })
+        self.signed(&self.features.groups, frame, points, segment_of, segments)
+    }
+
+    fn telling(&self, frame: &Ball, points: &Points, segment_of: &[usize], segments: usize) -> Raw<ExactIncidence> {
+        self.signed(&self.features.traits, frame, points, segment_of, segments)
     }
 
     fn flags(&self) -> Raw<Vec<i64>> {

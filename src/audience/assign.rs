@@ -46,7 +46,7 @@ impl Assigner {
     /// Takes the points of a release.
     ///
     /// # Errors
-    /// [`AssignerError`]: there are none, or they are not one a segment with one step a feature.
+    /// [`AssignerError`]: there are none, or a segment has none, or they have not one step a feature.
     pub fn of(release: &Release) -> Result<Self, AssignerError> {
         let assignment = release.assignment.as_ref().ok_or(AssignerError::Old)?;
         let features = release.features.len();
@@ -56,12 +56,13 @@ impl Assigner {
             let index = index.ok_or(AssignerError::Broken)?;
             let fits =
                 point.steps.len() == features && point.steps.iter().all(|step| step.unsigned_abs() <= STEP_LIMIT);
-            if !fits || points.iter().any(|(other, _)| *other == index) {
+            if !fits {
                 return Err(AssignerError::Broken);
             }
             points.push((index, point.steps.clone()));
         }
-        if points.is_empty() || points.len() != release.segments.len() || features == 0 {
+        let placed = |index: usize| points.iter().any(|(segment, _)| *segment == index);
+        if points.is_empty() || !(0..release.segments.len()).all(placed) || features == 0 {
             return Err(AssignerError::Broken);
         }
         Ok(Self { features, points })

@@ -103,6 +103,11 @@ pub(crate) enum Verdict {
         /// Bits in the order of [`RULES`].
         flags: u8,
     },
+    /// It is of a sensitive category: nothing but that it was bought is known of it, and that to the gate alone.
+    Tells {
+        /// Index of the sensitive trait.
+        of: u16,
+    },
     /// It counts.
     Kept {
         /// Category group, 0 without a taxonomy.
@@ -129,8 +134,13 @@ impl Judge {
     /// The order is the order of what may leave a trace: first what must leave none, then the date,
     /// without which nobody knows whether the line is in the window, then the rest.
     pub(crate) fn line(&self, class: Class, day: Option<i32>, amount: Option<f64>) -> Verdict {
-        if matches!(class, Class::Sensitive | Class::Excluded) {
+        if class == Class::Excluded {
             return Verdict::NoTrace;
+        }
+        if let Class::Sensitive(of) = class {
+            let in_window = day.is_some_and(|day| (self.first_day..self.end_day).contains(&day));
+            let purchase = amount.is_some_and(|amount| amount.is_finite() && amount.is_sign_positive());
+            return if in_window && purchase { Verdict::Tells { of } } else { Verdict::NoTrace };
         }
         let Some(day) = day else {
             return Verdict::Dropped { flags: DATE };
@@ -223,12 +233,20 @@ mod tests {
     #[test]
     fn a_sensitive_or_excluded_line_leaves_no_trace_however_broken_it_is() {
         let judge = judge(NegativeAmount::Drop, AbsurdAmount::Drop);
-        for class in [Class::Sensitive, Class::Excluded] {
-            for day in [None, Some(15)] {
-                for amount in [None, Some(-1.0), Some(1e9), Some(f64::NAN), Some(1.0)] {
-                    assert_eq!(judge.line(class, day, amount), Verdict::NoTrace);
-                }
+        for class in [Class::Sensitive(3), Class::Excluded] {
+            for (day, amount) in [(None, Some(1.0)), (Some(20), Some(1.0)), (Some(15), None), (Some(15), Some(-1.0))] {
+                assert_eq!(judge.line(class, day, amount), Verdict::NoTrace);
             }
+            assert_eq!(judge.line(class, Some(15), Some(f64::NAN)), Verdict::NoTrace);
+        }
+        assert_eq!(judge.line(Class::Excluded, Some(15), Some(1.0)), Verdict::NoTrace);
+    }
+
+    #[test]
+    fn a_sensitive_purchase_in_the_window_tells_of_its_trait_and_of_nothing_else() {
+        let judge = judge(NegativeAmount::Drop, AbsurdAmount::Drop);
+        for amount in [0.0, 1.0, 1e9] {
+            assert_eq!(judge.line(Class::Sensitive(3), Some(15), Some(amount)), Verdict::Tells { of: 3 });
         }
     }
 

@@ -7,8 +7,9 @@ use crate::spec::{Place, Placer, Taxonomy};
 /// What a category is to the taxonomy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Never a feature, a profile or a promotion's target; its rows leave no trace.
-    Sensitive,
+    /// Never a feature, a profile or a promotion's target. Tells of the sensitive trait with this index: its rows leave no
+    /// trace but that, for the gate.
+    Sensitive(u16),
     /// Left out for other reasons; its rows leave no trace.
     Excluded,
     /// In the group with this index.
@@ -19,6 +20,9 @@ pub enum Class {
     FreeText,
 }
 
+/// The first code of sensitive classes. A checked spec has far fewer groups, the policy far fewer traits than there is room.
+const SENSITIVE: u16 = 0xFF00;
+
 impl Class {
     /// A small integer for columns of classes.
     pub(crate) fn code(self) -> u16 {
@@ -26,8 +30,8 @@ impl Class {
             Self::Group(group) => group,
             Self::Unknown => u16::MAX,
             Self::Excluded => u16::MAX - 1,
-            Self::Sensitive => u16::MAX - 2,
-            Self::FreeText => u16::MAX - 3,
+            Self::FreeText => u16::MAX - 2,
+            Self::Sensitive(of) => SENSITIVE + of,
         }
     }
 
@@ -36,8 +40,8 @@ impl Class {
         match code {
             u16::MAX => Self::Unknown,
             c if c == u16::MAX - 1 => Self::Excluded,
-            c if c == u16::MAX - 2 => Self::Sensitive,
-            c if c == u16::MAX - 3 => Self::FreeText,
+            c if c == u16::MAX - 2 => Self::FreeText,
+            c if (SENSITIVE..u16::MAX - 2).contains(&c) => Self::Sensitive(c - SENSITIVE),
             group => Self::Group(group),
         }
     }
@@ -61,10 +65,10 @@ impl Classifier {
             return Class::Unknown;
         }
         match self.0.place(category) {
-            Place::Sensitive => Class::Sensitive,
+            Place::Sensitive => Class::Sensitive(u16::try_from(self.0.trait_of(category)).unwrap_or(0)),
             Place::Excluded => Class::Excluded,
             // A checked spec has far fewer groups.
-            Place::Group(group) => Class::Group(u16::try_from(group).unwrap_or(u16::MAX - 4)),
+            Place::Group(group) => Class::Group(u16::try_from(group).unwrap_or(SENSITIVE - 1)),
             Place::Unlisted => Class::Unknown,
         }
     }
@@ -90,6 +94,7 @@ pub(crate) fn exact_names(taxonomy: &Taxonomy) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
     use crate::spec::Group;
+    use crate::spec::sensitive::{Policy, TRAITS};
     use proptest::prelude::*;
 
     fn taxonomy(groups: &[&[&str]], sensitive: &[&str], excluded: &[&str]) -> Taxonomy {
@@ -120,8 +125,11 @@ mod tests {
             "a pattern of the first group beats an exact name of the second"
         );
         assert_eq!(classifier.classify("bean"), Class::Excluded);
-        assert_eq!(classifier.classify("pea"), Class::Sensitive);
-        assert_eq!(classifier.classify("peach"), Class::Sensitive);
+        let listed = Class::Sensitive(u16::try_from(TRAITS).unwrap() - 1);
+        assert_eq!(classifier.classify("pea"), listed);
+        assert_eq!(classifier.classify("peach"), listed);
+        let infant = Policy::base().groups().iter().position(|group| group.id == "infant").unwrap();
+        assert_eq!(classifier.classify("DIAPERS"), Class::Sensitive(u16::try_from(infant).unwrap()));
     }
 
     #[test]
@@ -129,7 +137,7 @@ mod tests {
         let classifier = Classifier::new(&taxonomy(&[&["*rice*"]], &["*pill*"], &[]));
         let sentence = "rice for my mother please who lives on the third floor and does not hear the bell at all";
         assert_eq!(classifier.classify_line(sentence), Class::FreeText);
-        assert_eq!(classifier.classify_line(&sentence.replace("rice", "pill")), Class::Sensitive);
+        assert!(matches!(classifier.classify_line(&sentence.replace("rice", "pill")), Class::Sensitive(_)));
         assert_eq!(classifier.classify_line("red rice"), Class::Group(0));
         assert_eq!(classifier.classify_line(""), Class::Unknown);
     }
@@ -151,9 +159,15 @@ mod tests {
 
     #[test]
     fn codes_and_classes_are_one_to_one() {
-        for class in
-            [Class::Sensitive, Class::Excluded, Class::Group(0), Class::Group(126), Class::Unknown, Class::FreeText]
-        {
+        for class in [
+            Class::Sensitive(0),
+            Class::Sensitive(18),
+            Class::Excluded,
+            Class::Group(0),
+            Class::Group(126),
+            Class::Unknown,
+            Class::FreeText,
+        ] {
             assert_eq!(Class::from_code(class.code()), class);
         }
     }

@@ -234,11 +234,12 @@ fn assignment(parts: &Parts, ids: &[u32], lattice: &tactful_kernel::Lattice) -> 
         return Err(EngineError::Internal("the frame of the segments clips rows"));
     }
     let moved = |point: &[i32]| point.iter().zip(gated.frame.centre()).map(|(p, c)| p + c).collect();
-    let point = |(point, id): (&[i32], &u32)| SegmentPoint { segment: format!("S{id}"), steps: moved(point) };
+    let point =
+        |(point, &part): (&[i32], &usize)| SegmentPoint { segment: format!("S{}", ids[part]), steps: moved(point) };
     Ok(Assignment {
         spec_is_whole: crate::release::repeats(parts.spec),
         policy: Policy::base().version().to_owned(),
-        points: gated.points.iter().zip(ids).map(point).collect(),
+        points: gated.points.iter().zip(&gated.part_of).map(point).collect(),
     })
 }
 
@@ -250,10 +251,15 @@ fn suppressed(parts: &Parts, ids: &[u32]) -> Vec<Suppressed> {
          floor of {floor} is ever shown.",
         parts.spec.unit
     );
-    let merged = parts.drawn.gated.merged.iter().zip(ids).filter(|(clusters, _)| **clusters > 0);
-    merged
-        .map(|(&clusters, id)| Suppressed { clusters, merged_into: format!("S{id}"), reason: reason.clone() })
-        .collect()
+    let told = "Not shown by itself: with it apart, who is in which segment would tell more than is allowed of something \
+                sensitive. Which of the segments, and of what, is not said.";
+    let lines = |counts: &[u32], reason: &str| -> Vec<Suppressed> {
+        let some = counts.iter().zip(ids).filter(|(clusters, _)| **clusters > 0);
+        some.map(|(&clusters, id)| Suppressed { clusters, merged_into: format!("S{id}"), reason: reason.to_owned() })
+            .collect()
+    };
+    let gated = &parts.drawn.gated;
+    [lines(&gated.merged, &reason), lines(&gated.joined, told)].concat()
 }
 
 /// Why a promotion is held against no segment.
@@ -353,9 +359,27 @@ fn notes(parts: &Parts) -> Vec<String> {
     let mut notes = Vec::new();
     let shown = parts.drawn.gated.segments();
     let asked = parts.spec.segments.number;
-    if shown < asked {
+    let joined: u32 = parts.drawn.gated.joined.iter().sum();
+    if shown + joined as usize != asked {
         notes.push(format!(
-            "{asked} segments were asked for and {shown} can be shown; the others were too small to clear the floor."
+            "{asked} segments were asked for and {} cleared the floor; the others were too small.",
+            shown + joined as usize
+        ));
+    }
+    if joined > 0 {
+        notes.push(format!(
+            "{} segments would have told more than is allowed of something sensitive: they were joined, and {shown} \
+             are left. Features that tell less of it, or fewer of them, help.",
+            shown + joined as usize
+        ));
+    }
+    if let Some(approval) = &parts.spec.gate.loosened {
+        notes.push(format!(
+            "Segments may tell more of sensitive groups than the policy allows (AUC {} in place of {}): approved by {}; {}.",
+            parts.spec.gate.at_most,
+            Policy::base().gate().at_most,
+            approval.approved_by,
+            approval.reason.trim_end_matches('.')
         ));
     }
     if parts.drawn.gated.carrier == [None] {

@@ -16,15 +16,24 @@ const ONE_IN_TEN: u64 = 10;
 /// Shares of a release's ρ, per mille. They add up to 1000.
 pub(crate) const COUNT: u64 = 10;
 pub(crate) const QUALITY: u64 = 10;
-const CLUSTERING: u64 = 650;
+const CLUSTERING: u64 = 560;
 pub(crate) const FLOOR: u64 = 70;
 pub(crate) const REMAINDER: u64 = 10;
 pub(crate) const SIZES: u64 = 70;
-pub(crate) const INCIDENCE: u64 = 180;
+pub(crate) const INCIDENCE: u64 = 170;
+/// How many customers have each sensitive trait, and all tests of what segments tell of them.
+pub(crate) const TRAITS: u64 = 20;
+pub(crate) const GATE: u64 = 80;
 
-/// The share of clustering. Without category groups there is no incidence to measure, and its share goes here.
+/// The share of clustering. Without category groups there is no incidence to measure and nothing for the proxy gate to ask,
+/// and their shares go here.
 pub(crate) fn clustering(groups: usize) -> u64 {
-    CLUSTERING + INCIDENCE - incidence(groups)
+    CLUSTERING + INCIDENCE - incidence(groups) + TRAITS + GATE - gate(groups)
+}
+
+/// The share of the proxy gate.
+pub(crate) fn gate(groups: usize) -> u64 {
+    if groups == 0 { 0 } else { TRAITS + GATE }
 }
 
 /// The share of incidence: the least there is when there is nothing to measure, since a permit holds something.
@@ -94,7 +103,7 @@ mod tests {
     #[test]
     fn the_shares_are_the_whole() {
         for groups in [0, 12] {
-            let shares = [COUNT, QUALITY, clustering(groups), FLOOR, REMAINDER, SIZES, incidence(groups)];
+            let shares = [COUNT, QUALITY, clustering(groups), FLOOR, REMAINDER, gate(groups), SIZES, incidence(groups)];
             assert_eq!(shares.iter().sum::<u64>(), 1000);
         }
     }

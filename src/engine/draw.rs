@@ -11,7 +11,7 @@ use super::{EngineError, Step};
 use crate::cluster::{ClusterError, DpKMeans, PrivateRecords};
 use crate::contract::{self, RULES};
 use crate::feature;
-use crate::gate::{self, FloorBudget, Gated};
+use crate::gate::{self, FloorBudget, Gated, ProxyBudget};
 use crate::profile::{self, Estimate, Profiles, Z95};
 use crate::spec::Spec;
 
@@ -59,12 +59,34 @@ pub(crate) fn measure(
     let gated = gate::apply(data, &model, spec.segments.floor, floor_budget)?;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.floored");
+    let gated = hide_proxies(data, spec, &model, gated, &mut purse)?;
+    #[cfg(feature = "planted-bugs")]
+    tactful_kernel::plant::failpoint("run.gated");
 
     go(Step::Profiling)?;
     let profiles = profile::measure(data, &gated, purse.take(budget::incidence(groups))?, purse.take(budget::SIZES)?)?;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.profiled");
     Ok(Drawn { counted, model, gated, profiles })
+}
+
+/// Joins segments that tell too much of something sensitive. How many tests there are follows from how many segments
+/// cleared the floor, which is noised.
+fn hide_proxies(
+    data: &impl Aggregates,
+    spec: &Spec,
+    model: &DpKMeans,
+    gated: Gated,
+    purse: &mut Purse,
+) -> Result<Gated, EngineError> {
+    let tests = gate::tests_for(gated.segments());
+    if data.traits() == 0 || tests == 0 {
+        return Ok(gated);
+    }
+    let traits = purse.take(budget::TRAITS)?;
+    let each = budget::GATE / tests as u64;
+    let tests = (0..tests).map(|_| purse.take(each)).collect::<Result<_, _>>()?;
+    Ok(gate::hide_proxies(data, model, gated, spec.gate.at_most, ProxyBudget { traits, tests })?)
 }
 
 /// The permit of a run, handed out by public shares.

@@ -11,6 +11,8 @@ mod forecast;
 mod record;
 mod request;
 #[cfg(test)]
+mod proxies;
+#[cfg(test)]
 mod usefulness;
 
 use std::path::{Path, PathBuf};

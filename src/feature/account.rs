@@ -1,6 +1,7 @@
 //! One customer's sums, and the features they make.
 
 use crate::contract::rules::days_since_epoch;
+use crate::spec::sensitive::{GateBounds, TRAITS, Tells};
 use crate::spec::{FeatureKind, Spec};
 
 /// Groups per word of a bought mask.
@@ -26,12 +27,24 @@ pub(super) struct Account {
     pub(super) group_cents: Vec<i64>,
     /// Bit per group: whether a purchase line is in it.
     pub(super) bought: Vec<u64>,
+    /// Lines per sensitive trait: for the gate alone.
+    pub(super) told: [u8; TRAITS],
 }
 
 impl Account {
     /// Whether anything of the group was purchased.
     pub(super) fn bought(&self, group: usize) -> bool {
         self.bought.get(group / MASK_BITS).is_some_and(|word| word >> (group % MASK_BITS) & 1 == 1)
+    }
+
+    /// Whether the customer has each sensitive trait. A habit is so many lines, and such a part of all lines that were
+    /// purchases.
+    pub(super) fn traits(&self, tells: &[Tells], gate: GateBounds) -> impl Iterator<Item = bool> {
+        let lines = self.purchases as f64 + self.told.iter().map(|&lines| f64::from(lines)).sum::<f64>();
+        tells.iter().zip(self.told).map(move |(tells, told)| match tells {
+            Tells::Once => told > 0,
+            Tells::Habit => u32::from(told) >= gate.habit_lines && f64::from(told) >= gate.habit_share * lines,
+        })
     }
 
     /// The features in their own units, in the spec's order. For a customer with a purchase.

@@ -28,6 +28,7 @@ pub(super) struct Line {
     pub(super) cents: i64,
     /// Where the line stands in its batch.
     pub(super) row: u32,
+    /// Category group, or sensitive trait.
     pub(super) group: u16,
     /// Broken rules, bits in the order of `RULES`.
     pub(super) flags: u8,
@@ -38,6 +39,8 @@ pub(super) struct Line {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counts {
     Nothing,
+    /// For the gate alone; the group is a sensitive trait.
+    Tells,
     Return,
     Purchase,
 }
@@ -98,6 +101,7 @@ impl Batch {
             let (group, flags, cents, counts) = match judge.line(class, self.day(at), amount) {
                 Verdict::NoTrace => continue,
                 Verdict::Dropped { flags } => (0, flags, 0, Counts::Nothing),
+                Verdict::Tells { of } => (of, 0, 0, Counts::Tells),
                 Verdict::Kept { group, flags } => {
                     let counts = if flags & NEGATIVE == 0 { Counts::Purchase } else { Counts::Return };
                     (group, flags, amount.map_or(0, |amount| judge.minor(amount)), counts)

@@ -78,7 +78,8 @@ pub fn check(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
             .map(|(index, group)| GroupCoverage { key: group.key.clone(), products: count(Class::Group(index)) })
             .collect();
         report.unknown_products = count(Class::Unknown);
-        report.barred_products = count(Class::Sensitive) + count(Class::Excluded);
+        let barred = |class: &Class| matches!(class, Class::Sensitive(_) | Class::Excluded);
+        report.barred_products = counts.iter().filter(|(class, _)| barred(class)).map(|(_, products)| products).sum();
     }
     Ok(report)
 }

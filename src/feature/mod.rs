@@ -27,6 +27,7 @@ use crate::contract::catalogue::Catalogue;
 use crate::contract::{Classes, Mapping, RULES};
 use crate::source::memory::Memory;
 use crate::source::{RawError, Shape};
+use crate::spec::sensitive::{Policy, Tells};
 use crate::spec::{FeatureKind, Origin, Scale, Spec};
 use account::Account;
 use aggregate::Stop;
@@ -119,7 +120,9 @@ pub fn bounded_without(
     let who = Who { out, purposes: &run_purposes(spec), now: Utc::now() };
     let lines = lines(spec, base, &who, memory, progress)?;
     let room = Room::new(memory, room::row_bytes(&lattice, groups));
-    BoundedFeatures::build(lattice, groups, RULES.len(), lines, |lines, rows| {
+    let tells = traits(spec);
+    let gate = Policy::base().gate();
+    BoundedFeatures::build_with_traits(lattice, groups, RULES.len(), tells.len(), lines, |lines, rows| {
         lines.tables(spec, &room, |tables, later| {
             progress(Stage::Bounding);
             let units: usize = tables.iter().map(Table::len).sum();
@@ -134,7 +137,8 @@ pub fn bounded_without(
                     if account.purchases == 0 {
                         rows.push_unusable(flags);
                     } else {
-                        rows.push(&account.values(spec), (0..groups).map(|group| account.bought(group)), flags);
+                        let bought = (0..groups).map(|group| account.bought(group));
+                        rows.push_with_traits(&account.values(spec), bought, flags, account.traits(&tells, gate));
                     }
                 });
             });
@@ -244,6 +248,9 @@ pub(crate) struct ExactRow {
     pub steps: Vec<f64>,
     /// Whether each group was bought.
     pub bought: Vec<bool>,
+    /// Whether the customer has each sensitive trait.
+    #[cfg(test)]
+    pub traits: Vec<bool>,
 }
 
 /// The rows of a **simulated** population: what a demo needs to compare segments with what was planted.
@@ -277,7 +284,13 @@ fn open_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
                 let values = account.values(spec);
                 let steps = lattice.columns().iter().zip(values).map(|(c, v)| f64::from(c.quantise(v))).collect();
                 let unit = if let Id::Number(number) = unit { Some(number) } else { None };
-                rows.push(ExactRow { unit, steps, bought: (0..groups).map(|group| account.bought(group)).collect() });
+                rows.push(ExactRow {
+                    unit,
+                    steps,
+                    bought: (0..groups).map(|group| account.bought(group)).collect(),
+                    #[cfg(test)]
+                    traits: account.traits(&traits(spec), Policy::base().gate()).collect(),
+                });
             }
         };
         lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))
@@ -327,6 +340,12 @@ fn classes(spec: &Spec, mapping: &Mapping, base: &Path) -> Result<Classes, RawEr
         }
         _ => Err(RawError::NoCategory),
     }
+}
+
+/// What it takes to have each sensitive trait that segments may tell of; none without a taxonomy, where nothing is known of
+/// what is sensitive.
+fn traits(spec: &Spec) -> Vec<Tells> {
+    if spec.taxonomy.is_some() { Policy::base().traits() } else { Vec::new() }
 }
 
 fn group_count(spec: &Spec) -> usize {

@@ -16,9 +16,9 @@ use crate::spec::Spec;
 /// Of the allowed bytes, one part in so many is kept for what is not counted.
 const KEPT: usize = 16;
 
-/// Bytes of a row on the lattice: 16 bits a feature, whole words of groups and of flags.
+/// Bytes of a row on the lattice: 16 bits a feature, whole words of groups, of flags and of sensitive traits.
 pub(super) fn row_bytes(lattice: &Lattice, groups: usize) -> usize {
-    2 * lattice.dim() + 8 * groups.div_ceil(64) + 8
+    2 * lattice.dim() + 8 * groups.div_ceil(64) + 16
 }
 
 /// The room of one job, over all of its passes.

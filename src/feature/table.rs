@@ -7,6 +7,7 @@ use super::batch::{Batch, Counts, Line};
 use super::ids::{Id, Register, Visits};
 use crate::consent::register::OptedOutSet;
 use crate::contract::{PERSONAL, shape};
+use crate::spec::sensitive::TRAITS;
 use crate::spec::{FeatureKind, Spec};
 
 /// Bytes from which on a list is given address space at once: memory that the system takes back when it is
@@ -54,9 +55,20 @@ struct Head {
     flags: u8,
     /// Whether the customer opted out: then nothing is added up.
     out: bool,
+    /// Lines per sensitive trait, as far as they can be counted.
+    told: [u8; TRAITS],
 }
 
-const NOBODY: Head = Head { bought: 0, discount: 0, purchases: 0, visits: 0, last_day: i32::MIN, flags: 0, out: false };
+const NOBODY: Head = Head {
+    bought: 0,
+    discount: 0,
+    purchases: 0,
+    visits: 0,
+    last_day: i32::MIN,
+    flags: 0,
+    out: false,
+    told: [0; TRAITS],
+};
 
 /// What a thread writes down while it adds lines to a table.
 #[derive(Default)]
@@ -151,10 +163,16 @@ impl Table {
             return;
         }
         head.flags |= line.flags;
-        if line.counts == Counts::Nothing {
-            return;
-        }
         let group = usize::from(line.group);
+        match line.counts {
+            Counts::Nothing => return,
+            Counts::Tells => {
+                let told = &mut head.told[group.min(TRAITS - 1)];
+                *told = told.saturating_add(1);
+                return;
+            }
+            Counts::Purchase | Counts::Return => {}
+        }
         let sum = &mut self.cents[at * self.sums.cents + if self.sums.cents == 1 { 0 } else { group }];
         *sum = sum.wrapping_add(line.cents);
         if line.counts == Counts::Return {
@@ -213,6 +231,7 @@ impl Table {
             account.purchases = i64::from(head.purchases);
             account.baskets = i64::from(head.visits);
             account.discount = head.discount;
+            account.told = head.told;
             account.last_day = (head.purchases > 0).then_some(head.last_day);
             account.cents = row.iter().copied().fold(0, i64::saturating_add);
             if by_group {

@@ -1,8 +1,14 @@
-//! The k floor: which clusters may be shown, and where the units of the others go. Noised side.
+//! The k floor: which clusters may be shown, and where the units of the others go; and the proxy gate: which segments tell too
+//! much of something sensitive. Noised side.
 //!
-//! Clusters that fail are taken away before anything else is measured: a unit belongs to the segment whose point is nearest to
-//! it, and only segments that are shown have a point. So a release can carry these points and say who belongs where, without a
-//! point of a cluster below the floor (`docs/decisions/0025-a-release-carries-its-assignment.md`).
+//! Clusters that fail the floor are taken away before anything else is measured: a unit belongs to the segment whose point is
+//! nearest to it, and only segments that are shown have a point. So a release can carry these points and say who belongs where,
+//! without a point of a cluster below the floor (`docs/decisions/0025-a-release-carries-its-assignment.md`). Segments that the
+//! proxy gate joins keep their points.
+
+mod proxy;
+
+pub use proxy::{ProxyBudget, apply as hide_proxies, tests_for};
 
 use ndarray::{Array2, Axis};
 use tactful_kernel::measurement::{Aggregates, MeasurementError, sizes_above_floor};
@@ -43,14 +49,22 @@ pub struct FloorBudget {
 pub struct Gated {
     /// Frame of the points.
     pub frame: Ball,
-    /// One point a segment, in order: a unit belongs to the nearest, the first among equals.
+    /// One point a cluster that cleared the floor, in order: a unit goes to the nearest, the first among equals.
     pub points: Points,
+    /// Per point, its segment: one each, unless the proxy gate joined some.
+    pub part_of: Vec<usize>,
     /// Per cluster, the segment nearest to it: its own when it passed.
     segment_of: Vec<usize>,
     /// Per segment, the cluster that carries it; `None` for the remainder of everybody.
     pub carrier: Vec<Option<usize>>,
     /// Per segment, how many clusters below the floor lay nearest to it.
     pub merged: Vec<u32>,
+    /// Per segment, how many segments the proxy gate joined to it.
+    pub joined: Vec<u32>,
+    /// Per segment, its noisy size when it was tested.
+    pub sizes: Vec<f64>,
+    /// Standard deviation of each of those.
+    pub size_sigma: f64,
     /// Noisy size that a cluster had to reach: public.
     pub threshold: i64,
     /// What was measured.
@@ -100,7 +114,8 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
     let mut lines = test.lines().to_vec();
     let mut threshold = test.value().threshold;
     let passed: Vec<usize> = each.iter().copied().filter(|&c| test.value().sizes[c].is_some()).collect();
-    let (segment_of, carrier) = if passed.is_empty() {
+    let size = |test: &tactful_kernel::measurement::FloorTest, segment: usize| test.sizes[segment].unwrap_or(0) as f64;
+    let (segment_of, carrier, sizes, size_sigma) = if passed.is_empty() {
         let everybody = vec![0; points.len()];
         let delta = budget.remainder_delta;
         let rest = sizes_above_floor(data, frame, &points, &everybody, 1, floor, delta, budget.remainder)?;
@@ -109,16 +124,19 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
         if rest.value().sizes[0].is_none() {
             return Err(GateError::NothingAboveFloor { floor });
         }
-        (everybody, vec![None])
+        (everybody, vec![None], vec![size(rest.value(), 0)], rest.value().sigma)
     } else {
-        (nearest_survivor(&model.centres(), &passed), passed.iter().copied().map(Some).collect())
+        let sizes = passed.iter().map(|&cluster| size(test.value(), cluster)).collect();
+        let carrier = passed.iter().copied().map(Some).collect();
+        (nearest_survivor(&model.centres(), &passed), carrier, sizes, test.value().sigma)
     };
-    let mut merged = vec![0_u32; carrier.len()];
+    let (mut merged, joined) = (vec![0_u32; carrier.len()], vec![0; carrier.len()]);
     for (cluster, &segment) in segment_of.iter().enumerate() {
         merged[segment] += u32::from(carrier[segment] != Some(cluster));
     }
     let points = kept(&points, &carrier)?;
-    Ok(Gated { frame: frame.clone(), points, segment_of, carrier, merged, threshold, lines })
+    let (frame, part_of) = (frame.clone(), (0..carrier.len()).collect());
+    Ok(Gated { frame, points, part_of, segment_of, carrier, merged, joined, sizes, size_sigma, threshold, lines })
 }
 
 /// The points of the carriers; for the remainder of everybody, the frame's centre.

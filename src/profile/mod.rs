@@ -67,8 +67,7 @@ pub fn measure(
     for_sizes: Permit,
 ) -> Result<Profiles, MeasurementError> {
     let segments = gated.segments();
-    let each: Vec<usize> = (0..segments).collect();
-    let noised = incidence(data, &gated.frame, &gated.points, &each, segments, for_incidence, for_sizes)?;
+    let noised = incidence(data, &gated.frame, &gated.points, &gated.part_of, segments, for_incidence, for_sizes)?;
     let (lines, raw) = (noised.lines().to_vec(), noised.value());
     let groups = data.groups();
     let sizes: Vec<Estimate> =

@@ -55,6 +55,7 @@ impl Targets {
     fn of(classes: &[Class]) -> Self {
         let total = classes.len() as f64;
         let share = |class| classes.iter().filter(|&&c| c == class).count() as f64 / total;
+        let sensitive = classes.iter().filter(|class| matches!(class, Class::Sensitive(_))).count() as f64 / total;
         let mut groups: Vec<u16> = classes
             .iter()
             .filter_map(|class| match class {
@@ -70,7 +71,7 @@ impl Targets {
         Self {
             count: classes.len(),
             groups: groups.into_iter().map(|group| (usize::from(group), share(Class::Group(group)))).collect(),
-            sensitive: share(Class::Sensitive),
+            sensitive,
             excluded: share(Class::Excluded),
             unknown: share(Class::Unknown),
         }

@@ -125,7 +125,7 @@ pub struct Assignment {
     pub spec_is_whole: bool,
     /// Version of the policy of sensitive names that was in force.
     pub policy: String,
-    /// One point a segment. The order decides ties.
+    /// One point a segment, or several for one that the proxy gate joined. The order decides ties.
     pub points: Vec<SegmentPoint>,
 }
 

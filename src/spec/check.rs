@@ -10,10 +10,13 @@ mod taxonomy;
 use chrono::NaiveDate;
 use tactful_kernel::{Delta, Epsilon};
 
-use super::checked::{AbsurdAmount, Contract, Duplicates, NegativeAmount, Privacy, Segments, Spec, Window};
-use super::raw::{RawContract, RawPrivacy, RawSegments, RawSpec, RawWindow};
+use super::checked::{
+    AbsurdAmount, Approval, Contract, Duplicates, Gate, NegativeAmount, Privacy, Segments, Spec, Window,
+};
+use super::raw::{RawContract, RawGate, RawPrivacy, RawSegments, RawSpec, RawWindow};
 use super::report::Report;
 use super::rule::Rule;
+use super::sensitive::Policy;
 
 /// The k floor when none is written.
 pub(super) const DEFAULT_FLOOR: u64 = 50;
@@ -44,6 +47,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
         }
     }
     let segments = raw.segments.and_then(|segments| self::segments(&segments, report));
+    let gate = raw.gate.map_or_else(|| Some(Gate::default()), |gate| self::gate(gate, report));
     let privacy = raw.privacy.and_then(|privacy| self::privacy(&privacy, report));
     let promotions = raw.promotions.and_then(|promotions| source::promotions(promotions, &context, report));
     let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), context.consent, report);
@@ -61,6 +65,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
         taxonomy,
         features: features?,
         segments: segments?,
+        gate: gate?,
         privacy: privacy?,
         promotions,
         destinations,
@@ -137,6 +142,22 @@ fn segments(raw: &RawSegments, report: &mut Report<'_>) -> Option<Segments> {
     let low = report.must(floor <= 1_000_000, "segments.floor", || Rule::FloorTooHigh { floor });
     let floor = u64::try_from(floor).ok().filter(|_| high && low);
     Some(Segments { number: number?, floor: floor? })
+}
+
+fn gate(raw: RawGate, report: &mut Report<'_>) -> Option<Gate> {
+    let policy = Policy::base().gate();
+    let at_most = raw.at_most?;
+    let in_range = at_most > 0.5 && at_most <= policy.loosened_at_most;
+    report.must(in_range, "gate.at_most", || Rule::GateRange { most: policy.loosened_at_most.to_string() });
+    let reason = raw.reason.and_then(|reason| text(&reason, "gate.reason", report));
+    let approved_by = raw.approved_by.and_then(|name| text(&name, "gate.approved_by", report));
+    let approval = reason.zip(approved_by).map(|(reason, approved_by)| Approval { reason, approved_by });
+    let loosened = at_most > policy.at_most;
+    if loosened {
+        let policy = policy.at_most.to_string();
+        report.must(approval.is_some(), "gate", || Rule::GateLoosened { policy });
+    }
+    in_range.then(|| Gate { at_most, loosened: approval.filter(|_| loosened) })
 }
 
 fn privacy(raw: &RawPrivacy, report: &mut Report<'_>) -> Option<Privacy> {

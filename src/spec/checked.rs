@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tactful_kernel::{Delta, Epsilon};
 
+use super::sensitive::Policy;
+
 /// A spec that passed every rule. All numbers in it are public: they were written by a person.
 ///
 /// It serialises in the shape of the TOML a user writes, every default written out.
@@ -34,6 +36,8 @@ pub struct Spec {
     pub features: Vec<Feature>,
     /// How many segments, and the floor.
     pub segments: Segments,
+    /// What segments may tell of sensitive groups.
+    pub gate: Gate,
     /// What a release may cost and what a year may.
     pub privacy: Privacy,
     /// The promotions to match, if any.
@@ -315,6 +319,31 @@ pub struct Segments {
     pub number: usize,
     /// k: no segment below this many units is shown. At least 20.
     pub floor: u64,
+}
+
+/// What segments may tell of sensitive groups.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// Largest area under the curve of whoever ranks customers by their segment alone, ½ to 1.
+    pub at_most: f64,
+    /// Why that is more than the policy allows, and who approved it.
+    pub loosened: Option<Approval>,
+}
+
+/// A reason and a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub approved_by: String,
+}
+
+impl Default for Gate {
+    /// As the policy has it.
+    fn default() -> Self {
+        Self { at_most: Policy::base().gate().at_most, loosened: None }
+    }
 }
 
 /// Budgets.

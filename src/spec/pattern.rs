@@ -60,6 +60,12 @@ impl Placer {
         }
     }
 
+    /// Which sensitive trait a category tells of that is [`Place::Sensitive`].
+    #[must_use]
+    pub fn trait_of(&self, category: &str) -> usize {
+        self.policy.as_deref().unwrap_or(Policy::base()).trait_of(category)
+    }
+
     /// The place of one category, as it stands in a file.
     #[must_use]
     pub fn place(&self, category: &str) -> Place {

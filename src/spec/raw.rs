@@ -57,6 +57,9 @@ pub struct RawSpec {
     /// How many segments, and how small one may be.
     #[schemars(required)]
     pub segments: Option<RawSegments>,
+    /// What segments may tell of sensitive groups, if less, or more, than the policy allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<RawGate>,
     /// What a release may cost, and what a year may.
     #[schemars(required)]
     pub privacy: Option<RawPrivacy>,
@@ -421,6 +424,22 @@ pub struct RawSegments {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 20), extend("default" = 50))]
     pub floor: Option<i64>,
+}
+
+/// What segments may tell of sensitive groups; segments that tell more are merged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Gate")]
+pub struct RawGate {
+    /// Largest area under the curve of whoever ranks customers by their segment alone: above 0.5, which is nothing, and at most 0.7. The policy's is 0.55.
+    #[schemars(required, extend("exclusiveMinimum" = 0.5, "maximum" = 0.7))]
+    pub at_most: Option<f64>,
+    /// Why more is allowed than the policy does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who approved that; every release says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
 }
 
 /// What one release may cost, and what a year may.

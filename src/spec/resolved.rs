@@ -11,9 +11,9 @@ use super::checked::{
 };
 use super::people::{RawConsent, RawDestination};
 use super::raw::{
-    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGroup, RawGroups, RawKind, RawNotice,
-    RawOptOuts, RawPrivacy, RawProducts, RawPromotions, RawRegister, RawReview, RawSegments, RawSources, RawSpec, RawTaxonomy,
-    RawText, RawTransactions, RawWindow, RawYear,
+    RawAmount, RawAmountProduct, RawContract, RawFeature, RawFormat, RawGate, RawGroup, RawGroups, RawKind, RawNotice,
+    RawOptOuts, RawPrivacy, RawProducts, RawPromotions, RawRegister, RawReview, RawSegments, RawSources, RawSpec,
+    RawTaxonomy, RawText, RawTransactions, RawWindow, RawYear,
 };
 use super::sensitive::Policy;
 
@@ -99,6 +99,11 @@ impl From<&Spec> for RawSpec {
             segments: Some(RawSegments {
                 number: i64::try_from(spec.segments.number).ok(),
                 floor: Some(spec.segments.floor.cast_signed()),
+            }),
+            gate: Some(RawGate {
+                at_most: Some(spec.gate.at_most),
+                reason: spec.gate.loosened.as_ref().map(|approval| approval.reason.clone()),
+                approved_by: spec.gate.loosened.as_ref().map(|approval| approval.approved_by.clone()),
             }),
             privacy: Some(RawPrivacy {
                 epsilon: Some(spec.privacy.epsilon.value()),

@@ -155,6 +155,10 @@ rules! {
     FloorTooLow { floor: i64 } = "spec.floor-too-low", "a floor of {floor} is below 20", "write 20 or more; 50 is the default";
     /// k beyond reason.
     FloorTooHigh { floor: i64 } = "spec.floor-too-high", "a floor of {floor} is above one million", "write a floor that a segment can reach";
+    /// A bound on what segments may tell that is none.
+    GateRange { most: String } = "spec.gate-range", "what segments may tell is an area under the curve above 0.5 and at most {most}", "leave [gate] out for the policy's bound, or write a smaller one";
+    /// A looser bound that nobody answers for.
+    GateLoosened { policy: String } = "policy.gate", "segments may tell more of sensitive groups than the policy's {policy}, and nobody says why", "add `reason` and `approved_by` to [gate], or leave it out";
     /// Not an epsilon.
     Epsilon = "spec.epsilon", "epsilon must be a finite number above 0 and at most 20", "write epsilon = 1.0 or less; there is no value that means \"off\"";
     /// Not a delta.

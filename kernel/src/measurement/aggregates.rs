@@ -37,6 +37,8 @@ pub trait Aggregates {
     fn groups(&self) -> usize;
     /// Number of data-quality rules: public.
     fn rules(&self) -> usize;
+    /// Number of sensitive traits that segments may tell of: public.
+    fn traits(&self) -> usize;
     /// Number of units.
     fn count(&self) -> Raw<i64>;
     /// Sum of the rows.
@@ -61,6 +63,8 @@ pub trait Aggregates {
     /// Per segment: how many units, and for each group how many bought minus how many did not. A unit's
     /// segment is `segment_of[nearest point]`.
     fn incidence(&self, frame: &Ball, points: &Points, segment_of: &[usize], segments: usize) -> Raw<ExactIncidence>;
+    /// [`Self::incidence`] for sensitive traits in the place of groups: for the proxy gate, and for nothing else.
+    fn telling(&self, frame: &Ball, points: &Points, segment_of: &[usize], segments: usize) -> Raw<ExactIncidence>;
     /// Per data-quality rule: how many units broke it, among all units with any row at all.
     fn flags(&self) -> Raw<Vec<i64>>;
 }
@@ -77,6 +81,10 @@ impl<A: Aggregates> Aggregates for &A {
 
     fn rules(&self) -> usize {
         (**self).rules()
+    }
+
+    fn traits(&self) -> usize {
+        (**self).traits()
     }
 
     fn count(&self) -> Raw<i64> {
@@ -111,6 +119,10 @@ impl<A: Aggregates> Aggregates for &A {
 
     fn incidence(&self, frame: &Ball, points: &Points, segment_of: &[usize], segments: usize) -> Raw<ExactIncidence> {
         (**self).incidence(frame, points, segment_of, segments)
+    }
+
+    fn telling(&self, frame: &Ball, points: &Points, segment_of: &[usize], segments: usize) -> Raw<ExactIncidence> {
+        (**self).telling(frame, points, segment_of, segments)
     }
 
     fn flags(&self) -> Raw<Vec<i64>> {

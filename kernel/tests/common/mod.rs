@@ -53,6 +53,9 @@ impl Aggregates for Chosen {
     fn rules(&self) -> usize {
         0
     }
+    fn traits(&self) -> usize {
+        0
+    }
     fn count(&self) -> Raw<i64> {
         Raw::seal(0)
     }
@@ -72,6 +75,9 @@ impl Aggregates for Chosen {
         Raw::seal(ExactSums { counts: vec![0; points.len()], sums: vec![0; points.len() * points.dim()] })
     }
     fn incidence(&self, _: &Ball, _: &Points, _: &[usize], segments: usize) -> Raw<ExactIncidence> {
+        Raw::seal(ExactIncidence { counts: vec![0; segments], signed: vec![] })
+    }
+    fn telling(&self, _: &Ball, _: &Points, _: &[usize], segments: usize) -> Raw<ExactIncidence> {
         Raw::seal(ExactIncidence { counts: vec![0; segments], signed: vec![] })
     }
     fn flags(&self) -> Raw<Vec<i64>> {

@@ -34,6 +34,8 @@ pub struct Group {
     pub law: String,
     /// Whether it is, or lets infer, a special category of GDPR Art. 9(1): then nobody can loosen it.
     pub art_9: bool,
+    /// What it takes for a customer to have this group's trait.
+    pub tells: Tells,
     /// `ID PATH` in the Google product taxonomy; each stands for all below it.
     pub google: Vec<String>,
     /// `ID PATH` in the IAB content taxonomy.
@@ -46,10 +48,38 @@ pub struct Group {
     except: Vec<String>,
 }
 
+/// What it takes for a customer to have a group's trait, which segments must not tell of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tells {
+    /// One purchase.
+    Once,
+    /// [`GateBounds::habit_lines`] lines that are [`GateBounds::habit_share`] of the customer's lines.
+    Habit,
+}
+
+/// What segments may tell of sensitive groups.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateBounds {
+    /// Largest area under the curve of whoever ranks customers by their segment alone, ½ to 1.
+    pub at_most: f64,
+    /// Lines of a group from which on it may be a habit.
+    pub habit_lines: u32,
+    /// Least share of them in a customer's lines, 0 to 1.
+    pub habit_share: f64,
+    /// How far a spec may loosen `at_most`, with a reason and a name.
+    pub loosened_at_most: f64,
+}
+
+/// Sensitive traits that a customer may have: one a group of the policy, in its order, and one for what a spec alone lists.
+pub const TRAITS: usize = 19;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     version: String,
+    gate: GateBounds,
     google_version: String,
     iab_content_version: String,
     iab_ad_product_version: String,
@@ -71,6 +101,7 @@ pub struct Hit<'a> {
 pub struct Policy {
     version: String,
     taxonomies: [(&'static str, String); 4],
+    gate: GateBounds,
     groups: Vec<Group>,
     /// Of each group, in order.
     phrases: Vec<Vec<Phrase>>,
@@ -101,6 +132,7 @@ impl Policy {
                 ("IAB ad product taxonomy", written.iab_ad_product_version),
                 ("IAB audience taxonomy", written.iab_audience_version),
             ],
+            gate: written.gate,
             phrases: Vec::new(),
             exceptions: Vec::new(),
             branches: Vec::new(),
@@ -156,6 +188,25 @@ impl Policy {
     #[must_use]
     pub fn taxonomies(&self) -> &[(&'static str, String)] {
         &self.taxonomies
+    }
+
+    /// What segments may tell of the groups.
+    #[must_use]
+    pub fn gate(&self) -> GateBounds {
+        self.gate
+    }
+
+    /// What it takes to have each of the [`TRAITS`], in order. What a spec lists on its own is a habit.
+    #[must_use]
+    pub fn traits(&self) -> Vec<Tells> {
+        self.groups.iter().map(|group| group.tells).chain([Tells::Habit]).collect()
+    }
+
+    /// Which of the [`TRAITS`] a name of a sensitive category tells of: its first group's, or that of what a spec lists.
+    #[must_use]
+    pub fn trait_of(&self, name: &str) -> usize {
+        let first = self.judge(name).first().and_then(|hit| self.group(&hit.group.id));
+        first.unwrap_or(self.groups.len())
     }
 
     /// All groups, in order.
@@ -266,6 +317,9 @@ mod tests {
     fn the_embedded_policy_is_whole() {
         let policy = Policy::read(POLICY).unwrap();
         assert_eq!(policy.groups.len(), 18);
+        assert_eq!(policy.traits().len(), TRAITS);
+        let gate = policy.gate();
+        assert!(0.5 < gate.at_most && gate.at_most <= gate.loosened_at_most && gate.loosened_at_most < 1.0);
         for group in &policy.groups {
             assert!(!group.words.is_empty() && !group.why.is_empty() && !group.law.is_empty(), "{}", group.id);
             let other = policy.groups.iter().filter(|other| other.id == group.id).count();

@@ -47,11 +47,13 @@ fn lattice(weights: &[f64]) -> Lattice {
 
 fn engine<'u>(lattice: &Lattice, groups: usize, flags: usize, units: impl IntoIterator<Item = &'u Unit>) -> InMemory {
     let source = Raw::seal(units.into_iter().collect::<Vec<_>>());
-    let features = BoundedFeatures::build(lattice.clone(), groups, flags, source, |units, rows| {
+    // Sensitive traits are the groups in another order: any bits will do, and queries that took one for the other would show.
+    let features = BoundedFeatures::build_with_traits(lattice.clone(), groups, flags, groups, source, |units, rows| {
         rows.reserve(units.len());
         for unit in units {
             if unit.usable {
-                rows.push(&unit.values, unit.groups.iter().copied(), unit.flags.iter().copied());
+                let (groups, traits) = (unit.groups.iter().copied(), unit.groups.iter().rev().copied());
+                rows.push_with_traits(&unit.values, groups, unit.flags.iter().copied(), traits);
             } else {
                 rows.push_unusable(unit.flags.iter().copied());
             }
