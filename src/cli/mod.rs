@@ -3,6 +3,7 @@
 
 mod args;
 mod audit;
+mod campaign;
 mod cluster;
 mod demo;
 mod hygiene;
@@ -41,6 +42,8 @@ pub(crate) enum Failure {
     Write(String),
     /// An audit refuted a claim; what it found goes to stdout like any answer.
     Violation(Answer),
+    /// The policy refuses something in what was looked at; what goes to stdout says what.
+    Refused(Answer),
 }
 
 impl<E: Into<EngineError>> From<E> for Failure {
@@ -56,6 +59,7 @@ impl Failure {
             Self::Usage(_) => "usage",
             Self::Write(_) => "output.write",
             Self::Violation(_) => "audit.violation",
+            Self::Refused(_) => "policy.campaign",
         }
     }
 
@@ -65,6 +69,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,
+            Self::Refused(_) => Exit::Policy,
         }
     }
 
@@ -74,6 +79,9 @@ impl Failure {
             Self::Usage(message) | Self::Write(message) => message.clone(),
             Self::Violation(_) => {
                 "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
+            }
+            Self::Refused(_) => {
+                "the policy refuses promotions of this file: take them out, or what is sensitive in them".into()
             }
         }
     }
@@ -91,15 +99,19 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => {
             let (code, exit) = (failure.code(), failure.exit());
-            if let Failure::Violation(answer) = &failure {
+            let told = match &failure {
+                Failure::Violation(answer) | Failure::Refused(answer) => Some(answer),
+                _ => None,
+            };
+            if let Some(answer) = told {
                 print(answer, format);
             }
             for line in failure.message().lines() {
                 // A spec has a code for each of its problems, in the text already.
-                let told = matches!(failure, Failure::Engine(EngineError::Spec(_)));
-                eprintln!("tactful: {line}{}", if told { String::new() } else { format!(" [{code}]") });
+                let coded = matches!(failure, Failure::Engine(EngineError::Spec(_)));
+                eprintln!("tactful: {line}{}", if coded { String::new() } else { format!(" [{code}]") });
             }
-            if format == Format::Json && !matches!(failure, Failure::Violation(_)) {
+            if format == Format::Json && told.is_none() {
                 let retry = exit == Exit::Busy;
                 let error = json!({ "code": code, "exit": exit as u8, "message": failure.message(), "retry": retry });
                 let _ = std::io::stdout().write_all(pretty(&json!({ "error": error })).as_bytes());
@@ -130,6 +142,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),
         Verb::Taxonomy { verb } => taxonomy::taxonomy(verb),
+        Verb::Campaign { verb } => campaign::campaign(verb),
         Verb::Cluster(args) => cluster::cluster(args),
         Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
         Verb::Errors => Ok(inspect::errors()),

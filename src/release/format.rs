@@ -4,7 +4,7 @@ use super::model::{FeatureInfo, Interval};
 
 /// Text that cannot act: control characters and those that reorder lines become U+FFFD. Titles come
 /// from files, and a terminal obeys what it prints.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if acts(c) { '\u{FFFD}' } else { c }).collect()
 }
 

@@ -23,6 +23,7 @@ mod words;
 #[cfg(test)]
 pub(crate) mod fixture;
 
+pub(crate) use format::plain as printable;
 pub use json::{WriteError, canonical, release_schema, to_json};
 pub use manifest::{Contents, FileName, Manifest};
 pub use model::Release;

@@ -60,6 +60,20 @@ impl Placer {
         }
     }
 
+    /// What makes a name sensitive: a group of the policy and its rule, or the taxonomy's own list and its pattern. Names of
+    /// categories, and titles of promotions, where a word may mislead.
+    #[must_use]
+    pub fn sensitive_by(&self, name: &str) -> Option<(String, String)> {
+        let hits = self.policy.as_ref().map(|policy| policy.judge(name)).unwrap_or_default();
+        if let Some(hit) = hits.first() {
+            return Some((hit.group.id.clone(), hit.rule.to_owned()));
+        }
+        let name = normal(name);
+        let listed = |&&(_, place): &&(String, Place)| place == Place::Sensitive;
+        let pattern = self.patterns.iter().filter(listed).find(|(pattern, _)| matches(pattern, &name))?;
+        Some(("taxonomy.sensitive".to_owned(), pattern.0.clone()))
+    }
+
     /// The place of one category, as it stands in a file.
     #[must_use]
     pub fn place(&self, category: &str) -> Place {

@@ -164,6 +164,9 @@ rules! {
     /// A product target without a catalogue.
     PromotionProducts = "spec.promotions-need-products", "a promotion of products needs a products file", "add [sources.products], or name a `category` or `group` column";
 
+    /// Two numbers to rank by.
+    PromotionWorth = "spec.promotions-worth", "`margin` and `priority` both rank what fits", "keep one of them";
+
     // Policy.
     /// Data of others.
     PolicyOrigin { origin: String } = "policy.origin", "data of origin `{origin}` is not accepted", "use the shop's own purchases (first_party) or simulated ones: people did not give that data for this";

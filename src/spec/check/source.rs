@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 
 use super::super::checked::{
-    Amount, File, Format, OptOuts, Products, PromotionTarget, Promotions, Sources, Transactions,
+    Amount, File, Format, OptOuts, Products, PromotionTarget, Promotions, Sources, Terms, Transactions, WorthColumn,
 };
 use super::super::policy::personal_word;
 use super::super::raw::{
@@ -141,7 +141,25 @@ pub(super) fn promotions(raw: RawPromotions, context: &Context, report: &mut Rep
     let only = raw.only.unwrap_or_default().into_iter();
     let only = only.filter_map(|(column, value)| Some((columns.shared(column, "only", report)?, plain(value))));
     let only = only.collect();
-    Some(Promotions { file: file?, id: id?, title, target: target?, only })
+    let terms = Terms {
+        worth: worth(raw.margin, raw.priority, &mut columns, report),
+        valid_from: raw.valid_from.and_then(|column| columns.own(column, "valid_from", report)),
+        valid_until: raw.valid_until.and_then(|column| columns.own(column, "valid_until", report)),
+        exclusions: raw.exclusions.and_then(|column| columns.own(column, "exclusions", report)),
+        on: super::day(raw.on.as_deref(), "promotions.on", report),
+    };
+    Some(Promotions { file: file?, id: id?, title, target: target?, only, terms })
+}
+
+fn worth(
+    margin: Option<String>,
+    priority: Option<String>,
+    columns: &mut Columns,
+    report: &mut Report<'_>,
+) -> Option<WorthColumn> {
+    report.must(margin.is_none() || priority.is_none(), "promotions", || Rule::PromotionWorth);
+    let margin = margin.and_then(|column| columns.own(column, "margin", report)).map(WorthColumn::Margin);
+    margin.or_else(|| priority.and_then(|column| columns.own(column, "priority", report)).map(WorthColumn::Priority))
 }
 
 fn plain(value: RawText) -> String {
