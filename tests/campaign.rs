@@ -52,7 +52,7 @@ fn a_sensitive_target_or_exclusion_is_refused_with_its_rule_and_status_12() {
     assert_eq!(wine["title"], "P2", "the title would name it");
     assert_eq!(
         (diapers["refused"][0]["role"].as_str(), diapers["refused"][0]["group"].as_str()),
-        (Some("exclusion"), Some("infants"))
+        (Some("exclusion"), Some("infant"))
     );
     assert!(!case.ledger().exists(), "it opens no ledger");
 }

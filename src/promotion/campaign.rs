@@ -208,17 +208,20 @@ fn twins(all: &[Told], findings: &mut [Finding]) {
     }
 }
 
-fn hold_against(release: &Release, all: &[Told], findings: &mut [Finding]) {
+/// The shrunken shares of a release, from what it publishes; `None` for one whose segments do not have all groups.
+#[must_use]
+pub fn shares(release: &Release) -> Option<Shrunken> {
     let population: Vec<Estimate> = release.groups.iter().map(|group| estimate(&group.incidence)).collect();
     let rows: Vec<Vec<Estimate>> = release
         .segments
         .iter()
         .map(|segment| segment.categories.iter().map(|category| estimate(&category.incidence)).collect())
         .collect();
-    if rows.iter().any(|row| row.len() != population.len()) {
-        return;
-    }
-    let shares = Shrunken::new(&rows, &population);
+    rows.iter().all(|row| row.len() == population.len()).then(|| Shrunken::new(&rows, &population))
+}
+
+fn hold_against(release: &Release, all: &[Told], findings: &mut [Finding]) {
+    let Some(shares) = shares(release) else { return };
     let labels: Vec<(String, String)> =
         release.groups.iter().map(|group| (group.key.clone(), group.label.clone())).collect();
     let open = all.iter().zip(findings.iter()).filter(|(_, finding)| finding.bar.is_none());
@@ -291,7 +294,7 @@ mod tests {
         assert_eq!(codes, [Some(target), Some(exclusion), Some(target), None]);
         let because: Vec<_> =
             found[..3].iter().map(|one| (one.refused[0].role, one.refused[0].group.as_str())).collect();
-        assert_eq!(because, [("target", "alcohol"), ("exclusion", "infants"), ("target", "taxonomy.sensitive")]);
+        assert_eq!(because, [("target", "alcohol"), ("exclusion", "infant"), ("target", "taxonomy.sensitive")]);
         assert_eq!(found[0].title, "a", "the title names it");
         assert!(found[..3].iter().all(Finding::is_refused));
     }
@@ -391,6 +394,6 @@ mod tests {
         let missed: Vec<&str> =
             TITLES.iter().filter(|(title, is)| *is && !hit(title)).map(|(title, _)| *title).collect();
         eprintln!("false alarms {wrong:?}, missed {missed:?}");
-        assert!(wrong.len() <= 2 && missed.len() <= 6, "false alarms {wrong:?}, missed {missed:?}");
+        assert!(wrong.len() <= 3 && missed.len() <= 2, "false alarms {wrong:?}, missed {missed:?}");
     }
 }

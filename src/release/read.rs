@@ -140,12 +140,12 @@ mod tests {
 
     #[test]
     fn a_later_format_is_refused_by_name() {
-        let text = br#"{"schema_version": 2, "a_new_field": []}"#;
+        let text = br#"{"schema_version": 3, "a_new_field": []}"#;
         let error = parse(text).unwrap_err();
         assert_eq!(error.code(), "release.newer");
         assert_eq!(
             error.to_string(),
-            "release.json: written in format 2, this program reads up to 1; use a newer tactful"
+            "release.json: written in format 3, this program reads up to 2; use a newer tactful"
         );
     }
 

@@ -264,7 +264,7 @@ mod tests {
             release.segments[0].promotions_fit[0].title = attack.to_owned();
             let bytes = promotions_csv(&release).unwrap();
             assert_eq!(read(&bytes).len(), rows);
-            assert_eq!(read(&bytes)[1].len(), 10);
+            assert_eq!(read(&bytes)[1].len(), PROMOTION_COLUMNS.len());
             assert!(bytes.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\r' | b'\n')));
         }
     }
