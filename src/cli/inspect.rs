@@ -9,6 +9,7 @@ use super::args::{Layout, SpecArgs};
 use super::{Answer, Failure, ledger, open, write_new};
 use crate::engine::{self, Costs};
 use crate::promotion::catalogue;
+use crate::promotion::terms::bar;
 use crate::source::error::printable;
 use crate::source::memory::Memory;
 use crate::spec::{self, File, Format};
@@ -74,8 +75,9 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
         }
     }
     if opened.spec.promotions.is_some() {
-        let matched = promotions.iter().filter(|p| p.targets.names_a_group() && p.targets.sensitive <= 0.0).count();
-        let _ = writeln!(text, "  promotions: {matched} of {} can be matched", promotions.len());
+        let day = opened.spec.campaign_day();
+        let matched = promotions.iter().filter(|promotion| bar(promotion, day).is_none()).count();
+        let _ = writeln!(text, "  promotions: {matched} of {} can be matched on {day}", promotions.len());
     }
     for (column, says) in &report.personal {
         let line = format!("no run reads the column `{column}`, which names {says}: best leave it out of the file");

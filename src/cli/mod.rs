@@ -5,6 +5,7 @@ mod args;
 mod assign;
 mod audience;
 mod audit;
+mod campaign;
 mod cluster;
 mod demo;
 mod hygiene;
@@ -53,6 +54,8 @@ pub(crate) enum Failure {
     Violation(Answer),
     /// A customer is in no segment; why goes to stdout like any answer.
     NoSegment(Answer),
+    /// The policy refuses something in what was looked at; what goes to stdout says what.
+    Refused(Answer),
 }
 
 impl<E: Into<EngineError>> From<E> for Failure {
@@ -70,6 +73,7 @@ impl Failure {
             Self::Write(_) => "output.write",
             Self::Violation(_) => "audit.violation",
             Self::NoSegment(_) => "assign.no-segment",
+            Self::Refused(_) => "policy.campaign",
         }
     }
 
@@ -81,6 +85,7 @@ impl Failure {
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,
             Self::NoSegment(_) => Exit::NoSegment,
+            Self::Refused(_) => Exit::Policy,
         }
     }
 
@@ -93,6 +98,8 @@ impl Failure {
             }
             Self::NoSegment(_) => {
                 "these receipts put their customer into no segment; offer what everybody is offered".into()
+            Self::Refused(_) => {
+                "the policy refuses promotions of this file: take them out, or what is sensitive in them".into()
             }
         }
     }
@@ -110,19 +117,19 @@ pub fn main() -> ExitCode {
         }
         Err(failure) => {
             let (code, exit) = (failure.code(), failure.exit());
-            let answered = match &failure {
-                Failure::Violation(answer) | Failure::NoSegment(answer) => {
-                    print(answer, format);
-                    true
-                }
-                Failure::Engine(_) | Failure::Usage(_) | Failure::Write(_) => false,
+            let told = match &failure {
+                Failure::Violation(answer) | Failure::NoSegment(answer) | Failure::Refused(answer) => Some(answer),
+                _ => None,
             };
+            if let Some(answer) = told {
+                print(answer, format);
+            }
             for line in failure.message().lines() {
                 // A spec has a code for each of its problems, in the text already.
-                let told = matches!(failure, Failure::Engine(EngineError::Spec(_)));
-                eprintln!("tactful: {line}{}", if told { String::new() } else { format!(" [{code}]") });
+                let coded = matches!(failure, Failure::Engine(EngineError::Spec(_)));
+                eprintln!("tactful: {line}{}", if coded { String::new() } else { format!(" [{code}]") });
             }
-            if format == Format::Json && !answered {
+            if format == Format::Json && told.is_none() {
                 let retry = exit == Exit::Busy;
                 let error = json!({ "code": code, "exit": exit as u8, "message": failure.message(), "retry": retry });
                 let _ = std::io::stdout().write_all(pretty(&json!({ "error": error })).as_bytes());
@@ -156,6 +163,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),
         Verb::Taxonomy { verb } => taxonomy::taxonomy(verb),
+        Verb::Campaign { verb } => campaign::campaign(verb),
         Verb::Cluster(args) => cluster::cluster(args),
         Verb::Audit { spec, seconds } => audit::audit(spec.as_deref(), seconds, talk),
         Verb::Keys { verb } => keys::keys(verb),

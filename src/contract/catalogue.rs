@@ -153,6 +153,29 @@ pub(crate) fn names(file: &File, column: &str, base: &Path) -> Result<Vec<String
     Ok(written.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
+/// The categories of some products of the public catalogue, as written there; a product may have several, or none.
+pub(crate) fn categories_of(
+    products: &Products,
+    wanted: &HashSet<&str>,
+    base: &Path,
+) -> Result<HashMap<String, Vec<String>>, RawError> {
+    let catalogue = Catalogue::inspect(products, base)?;
+    let dtype = catalogue.shape.dtype(&products.product, "product id")?;
+    let category = Expr::Column(products.category.as_str().into()).cast(DataType::String);
+    let plan = catalogue.shape.public()?.select([
+        key(Expr::Column(products.product.as_str().into()), dtype, KeyKind::Text).alias("product"),
+        category.alias("category"),
+    ]);
+    let frame = guard::collect(plan, Engine::Streaming).map_err(|_| catalogue.shape.failure())?;
+    let mut found: HashMap<String, Vec<String>> = HashMap::new();
+    for (id, category) in text(&frame, "product")?.iter().zip(text(&frame, "category")?.iter()) {
+        if let (Some(id), Some(category)) = (id.filter(|id| wanted.contains(id)), category) {
+            found.entry(id.to_owned()).or_default().push(category.to_owned());
+        }
+    }
+    Ok(found)
+}
+
 /// The class of every row, each distinct category being matched once.
 fn classes<'a>(taxonomy: &Taxonomy, categories: &'a StringChunked) -> impl Iterator<Item = Class> + 'a {
     let classifier = Classifier::new(taxonomy);

@@ -1,5 +1,6 @@
 //! From noised values to a release: post-processing, free.
 
+use chrono::NaiveDate;
 use ndarray::{Array1, Array2, Axis};
 use tactful_kernel::ledger::{Reservation, Status};
 use tactful_kernel::{Delta, Line, Loss, accountant};
@@ -11,6 +12,8 @@ use crate::feature;
 use crate::profile::{self, Remembered, Z95};
 use crate::promotion::catalogue::Promotion;
 use crate::promotion::relevance::{self, Verdicts};
+use crate::promotion::shrink::Shrunken;
+use crate::promotion::terms::bar;
 use crate::release::model::{
     Assignment, CategoryValue, CentroidValue, FeatureInfo, GroupInfo, Interval, PrivacyReceipt, Quality, Release,
     SCHEMA_VERSION, Segment, SegmentPoint, SpendLine, Suppressed, Unmatched,
@@ -50,10 +53,12 @@ pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineErro
         .map(|((feature, column), &step)| feature_info(feature, spec, column.value_at(step)))
         .collect();
     let labels: Vec<(String, String)> = groups(spec).map(|group| (group.key.clone(), group.label.clone())).collect();
-    let judged: Vec<&Promotion> = parts.promotions.iter().filter(|p| barred(p).is_none()).collect();
+    let campaign_day = spec.campaign_day();
+    let judged: Vec<&Promotion> = parts.promotions.iter().filter(|p| bar(p, campaign_day).is_none()).collect();
+    let shares = Shrunken::new(&parts.drawn.profiles.incidence, &parts.drawn.profiles.population);
     let mut segments: Vec<Segment> = (0..parts.drawn.gated.segments())
         .map(|segment| {
-            let verdicts = relevance::judge(&judged, &parts.drawn.profiles, segment, &labels);
+            let verdicts = relevance::judge(&judged, &shares, segment, &labels);
             let centroid = centroid_values(&centroids, &sigma, &centre, segment, spec, &lattice);
             let relative_sigma: Vec<f64> = sigma
                 .row(segment)
@@ -89,6 +94,7 @@ pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineErro
         currency: spec.currency.clone(),
         window_start: spec.window.start.to_string(),
         window_end: spec.window.end.to_string(),
+        campaign_day: spec.promotions.is_some().then(|| campaign_day.to_string()),
         created: chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         suppressed: suppressed(parts, &identified.ids),
         segments,
@@ -96,7 +102,7 @@ pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineErro
         features,
         assignment: Some(assignment(parts, &identified.ids, &lattice)?),
         groups: group_infos(parts),
-        unmatched_promotions: parts.promotions.iter().filter_map(unmatched).collect(),
+        unmatched_promotions: parts.promotions.iter().filter_map(|p| unmatched(p, campaign_day)).collect(),
         quality: quality(parts),
         privacy: receipt(parts)?,
         spec: serde_json::to_value(spec).map_err(|_| EngineError::Internal("the spec does not serialise"))?,
@@ -262,25 +268,11 @@ fn suppressed(parts: &Parts, ids: &[u32]) -> Vec<Suppressed> {
     [lines(&gated.merged, &reason), lines(&gated.joined, told)].concat()
 }
 
-/// Why a promotion is held against no segment.
-fn barred(promotion: &Promotion) -> Option<String> {
-    let targets = &promotion.targets;
-    if targets.sensitive > 0.0 {
-        Some("It names a sensitive category; promotions for these are matched with nobody.".into())
-    } else if targets.names_a_group() {
-        None
-    } else if targets.excluded > 0.0 {
-        Some("It is only for excluded categories.".into())
-    } else {
-        Some("It names no category that the taxonomy knows.".into())
-    }
-}
-
-fn unmatched(promotion: &Promotion) -> Option<Unmatched> {
-    let reason = barred(promotion)?;
+fn unmatched(promotion: &Promotion, day: NaiveDate) -> Option<Unmatched> {
+    let bar = bar(promotion, day)?;
     // The title of a promotion for something sensitive names it: the id is enough to find it.
-    let title = if promotion.targets.sensitive > 0.0 { &promotion.id } else { &promotion.title };
-    Some(Unmatched { id: promotion.id.clone(), title: title.clone(), reason })
+    let title = if bar.is_policy() { &promotion.id } else { &promotion.title };
+    Some(Unmatched { id: promotion.id.clone(), title: title.clone(), reason: bar.to_string() })
 }
 
 fn quality(parts: &Parts) -> Vec<Quality> {

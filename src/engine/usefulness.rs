@@ -3,6 +3,7 @@
 //!
 //! Rows leave the wall here, in a test of the crate, and nowhere else.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -11,6 +12,7 @@ use ndarray::{Array2, Axis};
 use super::{Job, run};
 use crate::cluster::exact_kmeans;
 use crate::feature::{ExactRow, exact_rows};
+use crate::promotion::campaign;
 use crate::release::Release;
 use crate::simulate::{DEMO_SPEC, Shop, recovery};
 use crate::source::memory::Memory;
@@ -160,6 +162,65 @@ fn cd_buyers_are_told_apart_almost_as_well_as_without_privacy() {
     let worth = worth(&real);
     assert!(worth.cost < 1.35, "normalised cost {}", worth.cost);
     assert!(worth.segments >= 3);
+}
+
+/// Chance that a pair that bought ranks above one that did not; halves for ties.
+fn auc(mut scored: Vec<(f64, bool)>) -> f64 {
+    scored.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let bought = scored.iter().filter(|(_, bought)| *bought).count() as f64;
+    let (mut below, mut won) = (0.0, 0.0);
+    for ties in scored.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
+        let buyers = ties.iter().filter(|(_, bought)| *bought).count() as f64;
+        let others = ties.len() as f64 - buyers;
+        won += buyers * (below + others / 2.0);
+        below += others;
+    }
+    won / (bought * (scored.len() as f64 - bought))
+}
+
+#[test]
+fn segments_tell_who_buys_what_next_better_than_popularity_does() {
+    let Some(mut real) = real("relevance", "complete_journey") else { return };
+    // Purchases before 8 October alone; then what the same households buy in twelve weeks.
+    let day = |month, day| chrono::NaiveDate::from_ymd_opt(2017, month, day).unwrap();
+    let mut later = real.spec.clone();
+    (later.window.start, later.window.end) = (day(10, 8), day(12, 31));
+    let next: HashMap<i64, Vec<bool>> = exact_rows(&later, &real.base)
+        .unwrap()
+        .into_iter()
+        .filter_map(|row| row.unit.map(|unit| (unit, row.bought)))
+        .collect();
+    real.spec.window.end = day(10, 8);
+    real.rows = exact_rows(&real.spec, &real.base).unwrap();
+    let dim = real.spec.features.len();
+    real.steps = Array2::from_shape_fn((real.rows.len(), dim), |(row, column)| real.rows[row].steps[column]);
+    let groups = real.rows[0].bought.len();
+    let judged = |score: &dyn Fn(usize, usize) -> f64| {
+        let pair = |(row, group): (usize, usize)| {
+            let bought = next.get(&real.rows[row].unit.unwrap()).is_some_and(|bought| bought[group]);
+            (score(row, group), bought)
+        };
+        let pairs = (0..real.rows.len()).flat_map(|row| (0..groups).map(move |group| (row, group)));
+        auc(pairs.map(pair).collect())
+    };
+    let popular: Vec<f64> = (0..groups).map(|group| share(real.rows.iter(), group)).collect();
+    let popularity = judged(&|_, group| popular[group]);
+    let mut gains: Vec<f64> = (0..DRAWS)
+        .map(|_| {
+            let release = release(&real);
+            let shares = campaign::shares(&release).unwrap();
+            let assigned = assign(&real.steps, &centroids(&release));
+            judged(&|row, group| shares.reach(assigned[row].0, &[(group, 1.0)]).value) - popularity
+        })
+        .collect();
+    gains.sort_by(f64::total_cmp);
+    eprintln!(
+        "relevance: AUC {popularity:.3} by popularity, {:+.3} ({:+.3} to {:+.3}) by segments",
+        gains[DRAWS / 2],
+        gains[0],
+        gains[DRAWS - 1]
+    );
+    assert!(gains[DRAWS / 2] > 0.09, "{gains:?}");
 }
 
 #[test]

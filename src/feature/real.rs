@@ -14,7 +14,7 @@ use crate::promotion::catalogue;
 use crate::source::columns;
 use crate::spec::sensitive::Policy;
 use crate::spec::{
-    Amount, Duplicates, FeatureKind, Format, NegativeAmount, OptOuts, PromotionTarget, Promotions, Spec, Window,
+    Amount, Duplicates, FeatureKind, Format, NegativeAmount, OptOuts, PromotionTarget, Promotions, Spec, Terms, Window,
 };
 use crate::testing::{CSV, date, feature, file, group, own, spec};
 
@@ -152,6 +152,7 @@ fn the_coupons_of_a_campaign_are_weights_on_groups() {
         id: "coupon_upc".to_owned(),
         title: None,
         target: PromotionTarget::Product("product_id".to_owned()),
+        terms: Terms::default(),
         only: vec![("campaign_id".to_owned(), "18".to_owned())],
     });
     let all = catalogue::load(&spec, &folder).unwrap();

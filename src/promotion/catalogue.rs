@@ -12,8 +12,12 @@ use crate::contract::parse::{KeyKind, canonical, key};
 use crate::contract::shape::is_reference;
 use crate::contract::taxonomy::{Class, Classifier, normal};
 use crate::source::{ColumnType, RawError, Shape, guard};
-use crate::spec::{PromotionTarget, Promotions, Spec, Taxonomy};
+use crate::spec::{PromotionTarget, Promotions, Spec, Taxonomy, WorthColumn};
 
+use super::terms::{Terms, Worth, day, number};
+
+const NUMBERS: &[ColumnType] = &[ColumnType::Integer, ColumnType::Number, ColumnType::Text];
+const DAYS: &[ColumnType] = &[ColumnType::Date, ColumnType::DateTime, ColumnType::Text];
 const COMPARABLE: &[ColumnType] =
     &[ColumnType::Integer, ColumnType::Number, ColumnType::Text, ColumnType::Boolean, ColumnType::Date];
 
@@ -26,6 +30,8 @@ pub struct Promotion {
     pub title: String,
     /// What it is for.
     pub targets: Targets,
+    /// How, when, and to whom not.
+    pub terms: Terms,
 }
 
 /// What a promotion is for, as shares of its distinct targets (products, categories or groups). The
@@ -84,12 +90,39 @@ impl Targets {
 /// kept with that fact ([`Targets::names_a_group`]), for the caller to list as unmatched.
 ///
 /// # Errors
-/// Every structural `data.*` code; `data.promotions-empty` when the filters leave nothing;
-/// `data.promotions-unknown-category` when no promotion at all is for anything the taxonomy knows.
+/// As [`told`]; `data.promotions-unknown-category` when no promotion at all is for anything the taxonomy knows.
 pub fn load(spec: &Spec, base: &Path) -> Result<Vec<Promotion>, RawError> {
     let Some(promotions) = &spec.promotions else {
         return Ok(Vec::new());
     };
+    let all = told(spec, promotions, base)?;
+    if all.iter().all(|told| !told.known) {
+        let (column, wanted) = target_column(promotions);
+        let file = Shape::inspect(&promotions.file, base)?.name;
+        return Err(RawError::PromotionsUnknownCategory { file, column: column.to_owned(), wanted });
+    }
+    Ok(all.into_iter().map(|told| told.promotion).collect())
+}
+
+/// A promotion as the taxonomy understands it, with what the file says in words.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// What it comes to.
+    pub promotion: Promotion,
+    /// Its distinct targets: canonical product ids, or names in lower case.
+    pub targets: Vec<String>,
+    /// Its distinct exclusions, in lower case.
+    pub exclusions: Vec<String>,
+    /// Whether the taxonomy knows any of its targets, be it as sensitive.
+    pub known: bool,
+}
+
+/// The promotions of a file, in its order, with what the file says of each. An empty target column is no error.
+///
+/// # Errors
+/// Every structural `data.*` code; `data.promotions-empty` when the filters leave nothing; `data.promotions-value` when a
+/// number or a day cannot be read.
+pub fn told(spec: &Spec, promotions: &Promotions, base: &Path) -> Result<Vec<Told>, RawError> {
     let shape = inspect(promotions, base)?;
     let rows = rows(promotions, &shape)?;
     if rows.is_empty() {
@@ -98,16 +131,9 @@ pub fn load(spec: &Spec, base: &Path) -> Result<Vec<Promotion>, RawError> {
         return Err(RawError::PromotionsEmpty { file: shape.name.clone(), columns });
     }
     let judge = TargetJudge::new(spec, promotions, &shape, base)?;
-    let all: Vec<(Promotion, bool)> = rows.into_iter().map(|row| row.judged(&judge)).collect();
-    if all.iter().all(|(_, known)| !known) {
-        let (column, wanted) = target_column(promotions);
-        return Err(RawError::PromotionsUnknownCategory {
-            file: shape.name.clone(),
-            column: column.to_owned(),
-            wanted,
-        });
-    }
-    Ok(all.into_iter().map(|(promotion, _)| promotion).collect())
+    let by_group = matches!(promotions.target, PromotionTarget::Group(_));
+    let exclusions = spec.taxonomy.as_ref().map(|taxonomy| Names::new(taxonomy, by_group));
+    Ok(rows.into_iter().map(|row| row.judged(&judge, exclusions.as_ref())).collect())
 }
 
 /// Checks the promotions file and its columns without reading its rows.
@@ -128,7 +154,28 @@ fn inspect(promotions: &Promotions, base: &Path) -> Result<Shape, RawError> {
         PromotionTarget::Category(column) => shape.typed(column, "promoted category", CATEGORIES, CATEGORY_REMEDY)?,
         PromotionTarget::Group(column) => shape.typed(column, "promoted group", CATEGORIES, CATEGORY_REMEDY)?,
     };
+    for (column, role, types, remedy) in term_columns(promotions) {
+        shape.typed(column, role, types, remedy)?;
+    }
     Ok(shape)
+}
+
+/// The columns of terms: name, role, types, remedy.
+fn term_columns(
+    promotions: &Promotions,
+) -> impl Iterator<Item = (&str, &'static str, &'static [ColumnType], &'static str)> {
+    let terms = &promotions.terms;
+    let worth = terms.worth.as_ref().map(|worth| match worth {
+        WorthColumn::Margin(column) => (column.as_str(), "promotion margin", NUMBERS, "a margin must be a number"),
+        WorthColumn::Priority(column) => {
+            (column.as_str(), "promotion priority", NUMBERS, "a priority must be a number")
+        }
+    });
+    let from = terms.valid_from.as_deref().map(|column| (column, "first valid day", DAYS, "write days as 2026-01-31"));
+    let until = terms.valid_until.as_deref().map(|column| (column, "last valid day", DAYS, "write days as 2026-01-31"));
+    let exclusions =
+        terms.exclusions.as_deref().map(|column| (column, "promotion exclusion", CATEGORIES, CATEGORY_REMEDY));
+    [worth, from, until, exclusions].into_iter().flatten()
 }
 
 /// The target column, and what it should hold.
@@ -145,15 +192,41 @@ struct Gathered {
     id: String,
     title: Option<String>,
     targets: Vec<String>,
+    exclusions: Vec<String>,
+    terms: Terms,
 }
 
 impl Gathered {
-    /// The promotion, and whether it names anything the taxonomy knows, be it sensitive.
-    fn judged(self, judge: &TargetJudge<'_>) -> (Promotion, bool) {
+    fn judged(self, judge: &TargetJudge<'_>, exclusions: Option<&Names<'_>>) -> Told {
         let classes: Vec<Class> = self.targets.iter().map(|target| judge.class(target)).collect();
         let known = classes.iter().any(|class| *class != Class::Unknown);
         let title = self.title.unwrap_or_else(|| self.id.clone());
-        (Promotion { id: self.id, title, targets: Targets::of(&classes) }, known)
+        let mut terms = self.terms;
+        let class = |name: &String| exclusions.map_or(Class::Unknown, |names| names.class(name));
+        terms.exclude(&self.exclusions.iter().map(class).collect::<Vec<_>>());
+        let promotion = Promotion { id: self.id, title, targets: Targets::of(&classes), terms };
+        Told { promotion, targets: self.targets, exclusions: self.exclusions, known }
+    }
+}
+
+/// Says what a name is to the taxonomy: a category, or a group's key.
+struct Names<'a> {
+    groups: Option<&'a Taxonomy>,
+    categories: Classifier,
+}
+
+impl<'a> Names<'a> {
+    fn new(taxonomy: &'a Taxonomy, by_group: bool) -> Self {
+        Self { groups: by_group.then_some(taxonomy), categories: Classifier::new(taxonomy) }
+    }
+
+    fn class(&self, name: &str) -> Class {
+        let category = || self.categories.classify(name);
+        let Some(taxonomy) = self.groups else { return category() };
+        let index = taxonomy.groups.iter().position(|group| group.key == name);
+        // What is no group may still be the name of something sensitive, written into the wrong column.
+        let other = || if category() == Class::Sensitive { Class::Sensitive } else { Class::Unknown };
+        index.and_then(|index| u16::try_from(index).ok()).map_or_else(other, Class::Group)
     }
 }
 
@@ -161,8 +234,7 @@ impl Gathered {
 enum TargetJudge<'a> {
     Nothing,
     Product(ProductMap),
-    Category(Box<Classifier>),
-    Group(&'a Taxonomy),
+    Named(Box<Names<'a>>),
 }
 
 impl<'a> TargetJudge<'a> {
@@ -171,8 +243,8 @@ impl<'a> TargetJudge<'a> {
             return Ok(Self::Nothing);
         };
         Ok(match &promotions.target {
-            PromotionTarget::Category(_) => Self::Category(Box::new(Classifier::new(taxonomy))),
-            PromotionTarget::Group(_) => Self::Group(taxonomy),
+            PromotionTarget::Category(_) => Self::Named(Box::new(Names::new(taxonomy, false))),
+            PromotionTarget::Group(_) => Self::Named(Box::new(Names::new(taxonomy, true))),
             PromotionTarget::Product(column) => {
                 let Some(products) = &spec.sources.products else {
                     return Err(RawError::NoCategory);
@@ -187,11 +259,7 @@ impl<'a> TargetJudge<'a> {
         match self {
             Self::Nothing => Class::Unknown,
             Self::Product(map) => map.look_up(target),
-            Self::Category(classifier) => classifier.classify(target),
-            Self::Group(taxonomy) => {
-                let index = taxonomy.groups.iter().position(|group| group.key == target);
-                index.and_then(|index| u16::try_from(index).ok()).map_or(Class::Unknown, Class::Group)
-            }
+            Self::Named(names) => names.class(target),
         }
     }
 }
@@ -215,6 +283,7 @@ fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawErro
         .enumerate()
         .map(|(index, (_, wanted))| Ok((text(&frame, &format!("only{index}"))?, canonical(wanted))))
         .collect::<Result<_, RawError>>()?;
+    let terms = TermCells::new(promotions, shape, &frame)?;
     let mut gathered: Vec<Gathered> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut seen: HashSet<(usize, String)> = HashSet::new();
@@ -223,7 +292,13 @@ fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawErro
         let passes = filters.iter().all(|(column, wanted)| column.get(row).and_then(canonical) == *wanted);
         let Some(id) = id.filter(|_| passes) else { continue };
         let place = *places.entry(id).or_insert_with(|| {
-            gathered.push(Gathered { id: id.to_owned(), title: None, targets: Vec::new() });
+            gathered.push(Gathered {
+                id: id.to_owned(),
+                title: None,
+                targets: Vec::new(),
+                exclusions: Vec::new(),
+                terms: Terms::default(),
+            });
             gathered.len() - 1
         });
         let promotion = &mut gathered[place];
@@ -233,11 +308,55 @@ fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawErro
         }
         let target = target.map(|target| if exact_target { target.to_owned() } else { normal(target) });
         promotion.targets.extend(target.filter(|target| !target.is_empty() && seen.insert((place, target.clone()))));
+        terms.read(row, promotion)?;
     }
     Ok(gathered)
 }
 
-/// The needed columns as text: `id`, `target`, `title`, `only0`…
+/// The cells of terms.
+struct TermCells<'a> {
+    promotions: &'a Promotions,
+    file: &'a str,
+    /// Name, role, remedy and cells, in the order of [`term_columns`].
+    columns: Vec<(&'a str, &'static str, &'static str, &'a StringChunked)>,
+}
+
+impl<'a> TermCells<'a> {
+    fn new(promotions: &'a Promotions, shape: &'a Shape, frame: &'a DataFrame) -> Result<Self, RawError> {
+        let columns = term_columns(promotions)
+            .map(|(column, role, _, remedy)| Ok((column, role, remedy, text(frame, role)?)))
+            .collect::<Result<_, RawError>>()?;
+        Ok(Self { promotions, file: &shape.name, columns })
+    }
+
+    /// Adds what a row says to its promotion.
+    fn read(&self, row: usize, promotion: &mut Gathered) -> Result<(), RawError> {
+        for &(column, role, remedy, cells) in &self.columns {
+            let Some(cell) = cells.get(row).map(str::trim).filter(|cell| !cell.is_empty()) else { continue };
+            let wrong =
+                || RawError::PromotionsValue { file: self.file.to_owned(), column: column.to_owned(), role, remedy };
+            let terms = &mut promotion.terms;
+            match role {
+                "first valid day" => terms.also_from(day(cell).ok_or_else(wrong)?),
+                "last valid day" => terms.also_until(day(cell).ok_or_else(wrong)?),
+                "promotion exclusion" => {
+                    let name = normal(cell);
+                    if !promotion.exclusions.contains(&name) {
+                        promotion.exclusions.push(name);
+                    }
+                }
+                _ => {
+                    let number = number(cell).ok_or_else(wrong)?;
+                    let margin = matches!(self.promotions.terms.worth, Some(WorthColumn::Margin(_)));
+                    terms.also_worth(if margin { Worth::Margin(number) } else { Worth::Priority(number) });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The needed columns as text: `id`, `target`, `title`, `only0`…, and terms by their roles.
 fn collect(promotions: &Promotions, shape: &Shape) -> Result<DataFrame, RawError> {
     let column = |name: &str| Expr::Column(name.into());
     let id = shape.dtype(&promotions.id, "promotion id")?;
@@ -256,6 +375,9 @@ fn collect(promotions: &Promotions, shape: &Shape) -> Result<DataFrame, RawError
     }
     for (index, (name, _)) in promotions.only.iter().enumerate() {
         columns.push(column(name).cast(DataType::String).alias(format!("only{index}")));
+    }
+    for (name, role, _, _) in term_columns(promotions) {
+        columns.push(column(name).cast(DataType::String).alias(role));
     }
     guard::collect(shape.public()?.select(columns), Engine::Streaming).map_err(|_| shape.failure())
 }
@@ -287,6 +409,7 @@ mod tests {
             id: "coupon".to_owned(),
             title: Some("name".to_owned()),
             target,
+            terms: crate::spec::Terms::default(),
             only: only.iter().map(|(column, value)| ((*column).to_owned(), (*value).to_owned())).collect(),
         });
         spec.taxonomy.as_mut().unwrap().groups[0].categories = own(&["apple"]);
@@ -312,7 +435,8 @@ mod tests {
         assert_eq!(categories[0].targets.groups, [(0, 0.5), (1, 0.5)]);
         let groups = promotions(PromotionTarget::Group("group".into()), &[]).unwrap();
         assert_eq!(groups[0].targets.groups, [(0, 0.5), (1, 0.5)]);
-        assert!((groups[1].targets.unknown - 1.0).abs() < 1e-12);
+        // No group is called wine, and no other column makes it less sensitive.
+        assert_eq!((groups[1].targets.sensitive, groups[1].targets.unknown), (0.5, 0.5));
     }
 
     #[test]

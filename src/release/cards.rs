@@ -165,7 +165,8 @@ fn promotions(canvas: &mut Canvas, title: &str, promotions: &[PromotionFit]) {
             range(&promotion.lift, ratio)
         );
         canvas.item(&format!("{}.", rank + 1), 2, Ink::Plain, &line);
-        canvas.wrapped(5, Ink::Dim, &plain(&promotion.reason));
+        let why = format!("{} {}", plain(&promotion.reason), words::terms(promotion));
+        canvas.wrapped(5, Ink::Dim, why.trim_end());
     }
     if promotions.len() > SHOWN {
         canvas.wrapped(5, Ink::Dim, &format!("and {} more in promotions.csv", promotions.len() - SHOWN));

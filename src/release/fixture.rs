@@ -110,6 +110,7 @@ pub(crate) fn example() -> Release {
         currency: "USD".into(),
         window_start: "2025-10-01".into(),
         window_end: "2026-09-30".into(),
+        campaign_day: Some("2026-10-05".into()),
         created: "2026-10-02T06:14:09Z".into(),
         segments: PLANS.iter().enumerate().map(|(i, plan)| segment(i + 1, plan, &features)).collect(),
         suppressed: vec![Suppressed {

@@ -33,6 +33,9 @@ pub struct Release {
     pub window_start: String,
     /// First day out, `YYYY-MM-DD`.
     pub window_end: String,
+    /// Day of the campaign that promotions were held against, `YYYY-MM-DD`. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign_day: Option<String>,
     /// When it was made, UTC, `YYYY-MM-DDTHH:MM:SSZ`.
     pub created: String,
     /// The segments, largest noisy size first.
@@ -173,10 +176,37 @@ pub struct PromotionFit {
     pub title: String,
     /// Groups it is for.
     pub groups: Vec<String>,
-    /// Lift of its groups in this segment.
+    /// Lift of its groups in this segment: shrunken, with its lower bound, where there is a `relevance`; as measured where
+    /// there is none.
     pub lift: Interval,
     /// One plain sentence.
     pub reason: String,
+    /// What ranks it. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relevance: Option<Relevance>,
+}
+
+/// What a promotion is to a segment. Lists of those that fit are in its order: by `priority`, else by `gain`, times
+/// `margin` where there is one. Since version 2.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Relevance {
+    /// Shrunken share of the segment's units that buy from its groups, 0 to 1.
+    pub reach: Interval,
+    /// Reach less the population's share, −1 to 1: expected gain over sending it to anybody.
+    pub gain: Interval,
+    /// What one use earns, as the promotions file says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// Its priority, as the promotions file says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<f64>,
+    /// First valid day, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<String>,
+    /// Last valid day, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
 }
 
 /// What changed since the previous release.

@@ -48,6 +48,29 @@ fn segment_row(release: &Release, segment: &Segment) -> Vec<String> {
     row
 }
 
+const PROMOTION_COLUMNS: [&str; 20] = [
+    "segment_id",
+    "promotion_id",
+    "title",
+    "verdict",
+    "rank",
+    "lift",
+    "lower",
+    "upper",
+    "reason",
+    "origin",
+    "reach",
+    "reach_lower",
+    "reach_upper",
+    "gain",
+    "gain_lower",
+    "gain_upper",
+    "margin",
+    "priority",
+    "valid_from",
+    "valid_until",
+];
+
 /// One row a segment and promotion with a verdict: those that fit, best first, then those that
 /// plainly do not. A pair without a row has no clear answer.
 ///
@@ -56,8 +79,7 @@ fn segment_row(release: &Release, segment: &Segment) -> Vec<String> {
 pub fn promotions_csv(release: &Release) -> Result<Vec<u8>, WriteError> {
     let release = canonical(release)?;
     let mut table = Table::new("promotions.csv");
-    let head = ["segment_id", "promotion_id", "title", "verdict", "rank", "lift", "lower", "upper", "reason", "origin"];
-    table.row(&head.map(str::to_owned))?;
+    table.row(&PROMOTION_COLUMNS.map(str::to_owned))?;
     for segment in &release.segments {
         for (verdict, promotions) in [("fit", &segment.promotions_fit), ("unfit", &segment.promotions_unfit)] {
             for (rank, promotion) in promotions.iter().enumerate() {
@@ -80,6 +102,19 @@ fn promotion_row(
     row.extend(triple(&promotion.lift));
     row.push(text(&promotion.reason));
     row.push(text(&release.origin));
+    match &promotion.relevance {
+        None => row.resize(PROMOTION_COLUMNS.len(), String::new()),
+        Some(relevance) => {
+            row.extend(triple(&relevance.reach));
+            row.extend(triple(&relevance.gain));
+            row.extend(
+                [relevance.margin, relevance.priority].map(|number| number.map_or_else(String::new, |n| n.to_string())),
+            );
+            row.extend(
+                [&relevance.valid_from, &relevance.valid_until].map(|day| text(day.as_deref().unwrap_or_default())),
+            );
+        }
+    }
     row
 }
 
@@ -157,6 +192,9 @@ mod tests {
         let rows = read(&promotions_csv(&release).unwrap());
         assert_eq!(rows.len(), 1 + verdicts);
         assert!(rows[1..].iter().all(|row| row[3] == "fit" || row[3] == "unfit"));
+        assert!(rows.iter().all(|row| row.len() == rows[0].len()));
+        let garden = rows.iter().find(|row| row[1] == "P09").unwrap();
+        assert_eq!(garden[18..], ["2026-10-01", "2026-10-31"]);
     }
 
     #[test]
@@ -226,7 +264,7 @@ mod tests {
             release.segments[0].promotions_fit[0].title = attack.to_owned();
             let bytes = promotions_csv(&release).unwrap();
             assert_eq!(read(&bytes).len(), rows);
-            assert_eq!(read(&bytes)[1].len(), 10);
+            assert_eq!(read(&bytes)[1].len(), PROMOTION_COLUMNS.len());
             assert!(bytes.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\r' | b'\n')));
         }
     }

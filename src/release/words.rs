@@ -1,7 +1,9 @@
 //! Sentences about a release, the same in the report and in the terminal.
 
 use super::format::{count, loss, many, percent, percent_up, plain, plural, range, ratio, tiny, value, with_unit};
-use super::model::{CategoryValue, CentroidValue, Drift, FeatureInfo, GroupInfo, Interval, Release, Segment};
+use super::model::{
+    CategoryValue, CentroidValue, Drift, FeatureInfo, GroupInfo, Interval, PromotionFit, Release, Segment,
+};
 
 /// Whether an interval lies wholly to one side of `centre`.
 pub(super) fn tells(interval: &Interval, centre: f64) -> bool {
@@ -95,6 +97,24 @@ pub(super) fn character(release: &Release, segment: &Segment) -> String {
         text.push('.');
     }
     text
+}
+
+/// What a promotion gains over sending it to anybody, and its terms; empty for a release that does not say.
+pub(super) fn terms(promotion: &PromotionFit) -> String {
+    let Some(relevance) = &promotion.relevance else { return String::new() };
+    let gain = &relevance.gain;
+    let signed = |share: f64| format!("{:+.0}", (share * 100.0).round() + 0.0);
+    let mut parts = vec![format!(
+        "{} buyers in a hundred against everybody ({} to {})",
+        signed(gain.estimate),
+        signed(gain.lower),
+        signed(gain.upper)
+    )];
+    parts.extend(relevance.margin.map(|margin| format!("margin {margin}")));
+    parts.extend(relevance.priority.map(|priority| format!("priority {priority}")));
+    parts.extend(relevance.valid_from.as_deref().map(|from| format!("valid from {}", plain(from))));
+    parts.extend(relevance.valid_until.as_deref().map(|until| format!("valid until {}", plain(until))));
+    parts.join(", ") + "."
 }
 
 /// What changed since the previous release.

@@ -271,6 +271,20 @@ pub enum RawError {
     /// Consent is missing, too old, or for something else.
     #[error(transparent)]
     Consent(#[from] ConsentError),
+    /// A cell of a promotions file, which is public, cannot be read.
+    #[error(
+        "{file}: column `{column}` ({role}) holds something else than it should; {remedy}, or leave the cell empty"
+    )]
+    PromotionsValue {
+        /// The promotions file.
+        file: String,
+        /// The column.
+        column: String,
+        /// What the spec uses it for.
+        role: &'static str,
+        /// What to write.
+        remedy: &'static str,
+    },
     /// The memory that is allowed does not do.
     #[error("{file}: {allower} {allowed} of memory, and reading it needs {needed}; {remedy} (nothing was spent)")]
     Memory {
@@ -342,6 +356,7 @@ impl RawError {
             Self::Lattice(_) => "spec.bounds",
             Self::PromotionsEmpty { .. } => "data.promotions-empty",
             Self::PromotionsUnknownCategory { .. } => "data.promotions-unknown-category",
+            Self::PromotionsValue { .. } => "data.promotions-value",
             Self::Memory { .. } => "machine.memory",
             Self::Internal { .. } => "internal",
         }

@@ -372,6 +372,33 @@ pub struct Promotions {
     pub target: PromotionTarget,
     /// Only rows whose columns equal these texts (for a file with several campaigns).
     pub only: Vec<(String, String)>,
+    /// What the file says besides: worth, validity, exclusions.
+    pub terms: Terms,
+}
+
+/// Columns of a promotions file that say how, when and to whom not; all may be absent.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Terms {
+    /// What ranks among what fits.
+    pub worth: Option<WorthColumn>,
+    /// First valid day.
+    pub valid_from: Option<String>,
+    /// Last valid day.
+    pub valid_until: Option<String>,
+    /// What buyers of should not get it: a category, or a group's key when the target is a group.
+    pub exclusions: Option<String>,
+    /// Day of the campaign.
+    pub on: Option<NaiveDate>,
+}
+
+/// The column of a number that ranks among promotions that fit. It never makes one fit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorthColumn {
+    /// What one use earns.
+    Margin(String),
+    /// Higher comes first.
+    Priority(String),
 }
 
 /// The column that says what a promotion is for.

@@ -328,4 +328,8 @@ delta = 1e-5
 # id = "promotion_id"
 # title = "title"
 # category = "category"   # or product = "product_id", or group = "group"
+# margin = "margin"       # or priority = "priority"; ranks what fits
+# valid_from = "valid_from"
+# valid_until = "valid_until"
+# exclusions = "not_for"  # a category whose buyers should not get it
 "#;

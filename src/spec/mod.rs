@@ -85,6 +85,15 @@ pub fn parse(text: &str) -> Result<Spec, SpecError> {
     parse_in(text, Path::new(""))
 }
 
+/// The spec that a release was made from, as `release.json` holds it. A review that it names is looked for in `folder`.
+///
+/// # Errors
+/// Every rule that it breaks: a release made by an earlier program may break a later rule.
+pub(crate) fn from_json(written: &serde_json::Value, folder: &Path) -> Result<Spec, SpecError> {
+    // What does not become TOML is no spec: the empty text tells which keys are missing.
+    parse_in(&toml::to_string(written).unwrap_or_default(), folder)
+}
+
 fn parse_in(text: &str, folder: &Path) -> Result<Spec, SpecError> {
     if text.starts_with("version https://git-lfs") {
         return Err(SpecError::whole(Rule::LfsPointer));
@@ -131,5 +140,13 @@ impl Spec {
     #[allow(clippy::unused_self, reason = "reads as what it is: a path of this spec")]
     pub fn resolve(&self, file: &Path, base: &Path) -> PathBuf {
         base.join(file)
+    }
+
+    /// The day of the campaign that promotions are held against: the spec's `promotions.on`, or the first day after the
+    /// window.
+    #[must_use]
+    pub fn campaign_day(&self) -> chrono::NaiveDate {
+        let named = self.promotions.as_ref().and_then(|promotions| promotions.terms.on);
+        named.unwrap_or(self.window.end)
     }
 }

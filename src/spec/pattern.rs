@@ -63,7 +63,21 @@ impl Placer {
     /// Which sensitive trait a category tells of that is [`Place::Sensitive`].
     #[must_use]
     pub fn trait_of(&self, category: &str) -> usize {
-        self.policy.as_deref().unwrap_or(Policy::base()).trait_of(category)
+        self.policy.as_deref().unwrap_or(Policy::base()).trait_of(&normal(category))
+    }
+
+    /// What makes a name sensitive: a group of the policy and its rule, or the taxonomy's own list and its pattern. Names of
+    /// categories, and titles of promotions, where a word may mislead.
+    #[must_use]
+    pub fn sensitive_by(&self, name: &str) -> Option<(String, String)> {
+        let hits = self.policy.as_ref().map(|policy| policy.judge(name)).unwrap_or_default();
+        if let Some(hit) = hits.first() {
+            return Some((hit.group.id.clone(), hit.rule.to_owned()));
+        }
+        let name = normal(name);
+        let listed = |&&(_, place): &&(String, Place)| place == Place::Sensitive;
+        let pattern = self.patterns.iter().filter(listed).find(|(pattern, _)| matches(pattern, &name))?;
+        Some(("taxonomy.sensitive".to_owned(), pattern.0.clone()))
     }
 
     /// The place of one category, as it stands in a file.

@@ -509,6 +509,25 @@ pub struct RawPromotions {
     /// Where single columns come from, by their names; the file's own origin when left out. Columns from outside the shop are refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column_origins: Option<BTreeMap<String, Origin>>,
+    /// Column of what one use of the promotion earns; ranks what fits by expected earnings. Not with `priority`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<String>,
+    /// Column of a number: what fits and has a higher one comes first. Not with `margin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
+    /// Column of the first day on which the promotion is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<String>,
+    /// Column of the last day on which the promotion is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+    /// Column of a category (of a group's key, when the target is `group`) whose buyers should not get the promotion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclusions: Option<String>,
+    /// Day of the campaign; the first day after the window when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date"))]
+    pub on: Option<String>,
 }
 
 /// A text, or a whole number that stands for one.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::checked::{
     Amount, Feature, FeatureKind, File, Format, PromotionTarget, Promotions, RegisterFile, Sources, Spec, Taxonomy,
-    Transactions,
+    Transactions, WorthColumn,
 };
 use super::people::{RawConsent, RawDestination};
 use super::raw::{
@@ -258,5 +258,15 @@ fn promotions(promotions: &Promotions) -> RawPromotions {
         PromotionTarget::Category(column) => raw.category = Some(column.clone()),
         PromotionTarget::Group(column) => raw.group = Some(column.clone()),
     }
+    let terms = &promotions.terms;
+    match &terms.worth {
+        Some(WorthColumn::Margin(column)) => raw.margin = Some(column.clone()),
+        Some(WorthColumn::Priority(column)) => raw.priority = Some(column.clone()),
+        None => {}
+    }
+    raw.valid_from.clone_from(&terms.valid_from);
+    raw.valid_until.clone_from(&terms.valid_until);
+    raw.exclusions.clone_from(&terms.exclusions);
+    raw.on = terms.on.map(day);
     raw
 }

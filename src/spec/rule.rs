@@ -200,6 +200,8 @@ rules! {
     NoticeUrl = "spec.notice-url", "a page to opt out starts with https:// and has no blanks or quotes", "write such an address";
     /// Not a time.
     NoticeMonths { months: i64 } = "spec.notice-months", "{months} months are not between 1 and 240", "write for how many months purchases are kept";
+    /// Two numbers to rank by.
+    PromotionWorth = "spec.promotions-worth", "`margin` and `priority` both rank what fits", "keep one of them";
 
     // Policy.
     /// A role that is not to be had.

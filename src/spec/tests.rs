@@ -73,6 +73,11 @@ file = "promotions.csv"
 id = "id"
 product = "sku"
 only = { campaign = 18 }
+margin = "earns"
+valid_from = "from"
+valid_until = "until"
+exclusions = "not_for"
+on = 2025-01-15
 "#;
 
 /// [`GOOD`] with one piece replaced.

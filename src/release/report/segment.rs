@@ -151,7 +151,7 @@ fn promotions(title: &str, mark: &str, promotions: &[PromotionFit]) -> Markup {
                     span class=(mark) aria-hidden="true" {}
                     bdi { (plain(&promotion.title)) }
                     " " span .soft.small { @if promotion.id != promotion.title { bdi { (plain(&promotion.id)) } " · " } "×" (ratio(promotion.lift.estimate)) " (" (range(&promotion.lift, ratio)) ")" }
-                    span .why { bdi { (plain(&promotion.reason)) } }
+                    span .why { bdi { (plain(&promotion.reason)) } " " (words::terms(promotion)) }
                 }
             }
         }

@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use chrono::NaiveDate;
 
 use super::super::checked::{
-    Amount, File, Format, OptOuts, Origin, Products, PromotionTarget, Promotions, RegisterFile, Sources, Transactions,
+    Amount, File, Format, OptOuts, Origin, Products, PromotionTarget, Promotions, RegisterFile, Sources, Terms,
+    Transactions, WorthColumn,
 };
 use super::super::policy::personal;
 use super::super::raw::{
@@ -184,7 +185,25 @@ pub(super) fn promotions(raw: RawPromotions, context: &Context, report: &mut Rep
     let only = only.filter_map(|(column, value)| Some((columns.shared(column, "only", report)?, plain(value))));
     let only = only.collect();
     columns.origins(raw.origin, raw.column_origins, context.origin, report);
-    Some(Promotions { file: file?, id: id?, title, target: target?, only })
+    let terms = Terms {
+        worth: worth(raw.margin, raw.priority, &mut columns, report),
+        valid_from: raw.valid_from.and_then(|column| columns.own(column, "valid_from", report)),
+        valid_until: raw.valid_until.and_then(|column| columns.own(column, "valid_until", report)),
+        exclusions: raw.exclusions.and_then(|column| columns.own(column, "exclusions", report)),
+        on: super::day(raw.on.as_deref(), "promotions.on", report),
+    };
+    Some(Promotions { file: file?, id: id?, title, target: target?, only, terms })
+}
+
+fn worth(
+    margin: Option<String>,
+    priority: Option<String>,
+    columns: &mut Columns,
+    report: &mut Report<'_>,
+) -> Option<WorthColumn> {
+    report.must(margin.is_none() || priority.is_none(), "promotions", || Rule::PromotionWorth);
+    let margin = margin.and_then(|column| columns.own(column, "margin", report)).map(WorthColumn::Margin);
+    margin.or_else(|| priority.and_then(|column| columns.own(column, "priority", report)).map(WorthColumn::Priority))
 }
 
 fn plain(value: RawText) -> String {

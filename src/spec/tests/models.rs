@@ -21,7 +21,7 @@ fn data() -> Option<PathBuf> {
 
 #[test]
 fn every_model_keeps_every_rule_and_round_trips() {
-    for name in ["grocery", "gift-shop", "rfm"] {
+    for name in ["grocery", "relevance", "gift-shop", "rfm"] {
         let spec = model(name);
         assert_eq!(parse(&spec.to_toml()).unwrap(), spec);
         let page = std::fs::read_to_string(models().join(name).join("README.md")).unwrap();
