@@ -92,15 +92,15 @@ fn every_file_that_any_verb_makes_is_its_owners_alone() {
     let made: Vec<&PathBuf> = all.iter().filter(|path| !ours.contains(*path)).collect();
     assert!(made.len() > 25, "{made:?}");
     for path in made {
-        let mode = fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode & 0o077, 0, "{} {mode:o}", path.display());
+        let bits = fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(bits & 0o077, 0, "{} {bits:o}", path.display());
     }
 }
 
 /// Eight rows of two numbers.
 fn npy() -> Vec<u8> {
     let mut header = "{'descr': '<f8', 'fortran_order': False, 'shape': (8, 2), }".to_owned();
-    while (header.len() + 11) % 64 != 0 {
+    while !(header.len() + 11).is_multiple_of(64) {
         header.push(' ');
     }
     header.push('\n');

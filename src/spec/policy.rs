@@ -37,8 +37,7 @@ const OUTSIDE: [&str; 21] = [
 /// Columns that no spec may name, as they are written.
 const COLUMNS: &str = include_str!("../../policy/columns.toml");
 
-static REFUSED: LazyLock<Refused> =
-    LazyLock::new(|| Refused::read(COLUMNS).expect("a test reads the embedded columns"));
+static REFUSED: LazyLock<Refused> = LazyLock::new(|| Refused::read(COLUMNS).expect("a test reads the columns"));
 
 /// Why a column is refused by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
