@@ -7,6 +7,7 @@ mod audience;
 mod audit;
 mod cluster;
 mod demo;
+mod erase;
 mod hygiene;
 mod inspect;
 mod keys;
@@ -153,6 +154,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Optout { verb } => optout::optout(verb, talk),
         Verb::Audience(args) => audience::audience(&args),
         Verb::Pseudonyms(args) => audience::pseudonyms(&args),
+        Verb::Erase(args) => erase::erase(&args),
         Verb::Errors => Ok(inspect::errors()),
     }
 }
