@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use common::{CANARY, Case, Said};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+use tactful::engine::sha256;
 
 /// A corner shop with a release, keys, consents and two destinations.
 struct Door {
@@ -82,13 +82,14 @@ impl Door {
 
     fn snapshot(&self, taken: chrono::DateTime<chrono::Utc>, purposes: &str) {
         let bytes = std::fs::read(self.case.file("consent.csv")).unwrap();
-        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = sha256(&bytes);
         let text = format!("taken = \"{}\"\npurposes = {purposes}\nsha256 = \"{hash}\"\n", taken.to_rfc3339());
         self.case.write("consent.csv.snapshot.toml", &text);
     }
 
     fn opt_out(&self, customers: &[usize]) {
-        let rows = customers.iter().fold("customer\n".to_owned(), |text, customer| text + &id(*customer) + "\n");
+        let rows =
+            customers.iter().fold(format!("customer\n{CANARY}nobody\n"), |text, customer| text + &id(*customer) + "\n");
         self.case.write("opt_outs.csv", &rows);
     }
 
@@ -166,7 +167,7 @@ fn an_audience_holds_who_consented_and_did_not_opt_out_under_ids_of_its_own() {
     assert_eq!((&manifest["full_replace"], &manifest["minimum"]), (&Value::from(true), &Value::from(50)));
     for file in manifest["files"].as_array().unwrap() {
         let bytes = std::fs::read(door.out("a").join(file["name"].as_str().unwrap())).unwrap();
-        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = sha256(&bytes);
         assert_eq!(file["sha256"], hash.as_str());
     }
     // Another destination knows nobody by the same id.
@@ -354,6 +355,44 @@ fn only_an_own_channel_learns_which_id_is_whose() {
     assert_eq!(ask("newsletter", "1\n").status, Some(12));
 }
 
+#[test]
+fn who_is_erased_is_forgotten_removed_and_proved_absent_once_the_rows_are_gone() {
+    let door = Door::new();
+    door.hand("newsletter", "a").ok();
+    let ask = |name: &str| {
+        use std::io::Write as _;
+        let mut command = door.case.command("erase", &["--format", "json", "--keys"]);
+        command.arg(door.case.path().join("keys")).arg("--out").arg(door.out(name));
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("{}\n\n {} \n", id(7), id(9)).as_bytes()).unwrap();
+        let said = Said::of(&child.wait_with_output().unwrap()).ok();
+        door.case.keeps_secrets(&said);
+        said.json()["certificate"].clone()
+    };
+    let certificate = ask("first");
+    assert_eq!((&certificate["absent"], certificate["people"].as_array().unwrap().len()), (&Value::from(false), 2));
+    let rows = std::fs::read_to_string(door.out("first").join("rows.csv")).unwrap();
+    let gone: BTreeSet<usize> =
+        rows.lines().filter_map(|line| line.strip_prefix("transactions,")?.parse().ok()).collect();
+    assert_eq!(gone.len(), 8, "four lines each");
+    let text = std::fs::read_to_string(door.case.file("transactions.csv")).unwrap();
+    let left = text.lines().enumerate().filter(|(n, _)| !gone.contains(n)).map(|(_, line)| line.to_owned() + "\n");
+    let left: String = left.collect();
+    assert!(!left.contains(&format!("{},", id(7))) && left.lines().count() == 1 + 4 * 398);
+    door.case.write("transactions.csv", &left);
+    let text = std::fs::read_to_string(door.case.file("consent.csv")).unwrap();
+    let theirs = |line: &&str| [7, 9].iter().any(|customer| line.starts_with(&format!("{},", id(*customer))));
+    let left: String = text.lines().filter(|line| !theirs(line)).map(|line| line.to_owned() + "\n").collect();
+    door.case.write("consent.csv", &left);
+    let certificate = ask("second");
+    assert_eq!((&certificate["absent"], &certificate["kept_out"]), (&Value::from(true), &Value::from(false)));
+    assert!(certificate["searched"].as_array().unwrap().iter().all(|file| file["absent"] == true));
+    door.snapshot(chrono::Utc::now(), "[\"mail\", \"segmentation\"]");
+    door.hand("newsletter", "b").ok();
+    assert_eq!((door.people("b").len(), door.removals("b").len()), (398, 2));
+}
+
 #[cfg(feature = "planted-bugs")]
 #[test]
 fn no_hand_over_is_there_that_store_and_ledger_do_not_know_however_it_is_killed() {
@@ -381,7 +420,7 @@ fn no_hand_over_is_there_that_store_and_ledger_do_not_know_however_it_is_killed(
         assert_eq!(door.out(&name).exists(), place == "publish.renamed", "{place}");
         if door.out(&name).exists() {
             let bytes = std::fs::read(door.out(&name).join("manifest.json")).unwrap();
-            let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = sha256(&bytes);
             let ledger = door.case.ledger_bytes().unwrap();
             assert!(String::from_utf8_lossy(&ledger).contains(&hash), "{place}");
         }

@@ -117,7 +117,8 @@ fn write_consents(case: &Case, paper: &Paper, now: DateTime<Utc>) {
     rows.push_str("nobody,mail,true\n");
     case.write("consent.csv", &rows);
     let taken = (now - TimeDelta::hours(1)).to_rfc3339();
-    let text = format!("taken = \"{taken}\"\npurposes = [\"mail\", \"till\"]\nsha256 = \"{}\"\n", sha256(rows.as_bytes()));
+    let text =
+        format!("taken = \"{taken}\"\npurposes = [\"mail\", \"till\"]\nsha256 = \"{}\"\n", sha256(rows.as_bytes()));
     case.write("consent.csv.snapshot.toml", &text);
     let listed = paper.listed.iter().fold("customer\nnobody\n".to_owned(), |text, c| text + &id(*c) + "\n");
     case.write("opt_outs.csv", &listed);
@@ -200,7 +201,10 @@ fn history(world: &World, seed: u64) -> usize {
         let audience = if removals_only { Vec::new() } else { column(&out.join("audience.csv")) };
         let removals: BTreeSet<String> = column(&out.join("removals.csv")).into_iter().collect();
         for pseudonym in &audience {
-            assert!(paper.may(whose[pseudonym], purpose), "seed {seed}, step {step}: somebody who may not be handed over");
+            assert!(
+                paper.may(whose[pseudonym], purpose),
+                "seed {seed}, step {step}: somebody who may not be handed over"
+            );
             assert!(!removals.contains(pseudonym));
         }
         let held = paper.held.entry(destination).or_default();

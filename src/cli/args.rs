@@ -384,6 +384,13 @@ pub(super) enum Verb {
     /// called there in this epoch. It reads no purchase and does not tell who is a customer. Refused for a processor: with
     /// such a table it could tell who is who.
     Pseudonyms(super::audience::PseudonymsArgs),
+    /// Erase people, by ids on stdin, one a line.
+    ///
+    /// What this program keeps of them goes at once, but for their entry in the register of opt-outs, which is made when it is not
+    /// there: it keeps a later import from bringing them back. Rows of theirs in the spec's transactions and consents are named in
+    /// rows.csv, for whoever keeps those files to delete; do it again then, and certificate.json says that none is left, with the
+    /// SHA-256 of each file. Ids stand in neither. Releases stay as they are.
+    Erase(super::erase::EraseArgs),
     /// List every exit status with what it means and what to do.
     Errors,
 }

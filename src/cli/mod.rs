@@ -8,6 +8,7 @@ mod audit;
 mod campaign;
 mod cluster;
 mod demo;
+mod erase;
 mod hygiene;
 mod inspect;
 mod keys;
@@ -170,6 +171,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Optout { verb } => optout::optout(verb, talk),
         Verb::Audience(args) => audience::audience(&args),
         Verb::Pseudonyms(args) => audience::pseudonyms(&args),
+        Verb::Erase(args) => erase::erase(&args),
         Verb::Errors => Ok(inspect::errors()),
     }
 }

@@ -162,9 +162,10 @@ fn destination<'a>(spec: &'a Spec, name: &str) -> Result<&'a Destination, Engine
     let known: Vec<&str> = spec.destinations.iter().map(|destination| destination.name.as_str()).collect();
     let found = spec.destinations.iter().find(|destination| destination.name == name);
     found.ok_or_else(|| {
-        let known = match known.is_empty() {
-            true => "nothing is handed to anybody until the spec says to whom".to_owned(),
-            false => format!("known are {}", known.join(", ")),
+        let known = if known.is_empty() {
+            "nothing is handed to anybody until the spec says to whom".to_owned()
+        } else {
+            format!("known are {}", known.join(", "))
         };
         AudienceError::NoDestination { name: name.chars().filter(|c| !c.is_control()).take(80).collect(), known }.into()
     })

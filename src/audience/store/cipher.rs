@@ -54,6 +54,17 @@ impl Vault {
         &self.keepers[self.keepers.len() - 1]
     }
 
+    /// What a person is called, hex.
+    #[must_use]
+    pub fn name(&self, id: &str) -> String {
+        use std::fmt::Write;
+        self.newest().unit(id).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
     /// What a person is called under each generation.
     pub(super) fn units<'a>(&'a self, id: &'a str) -> impl Iterator<Item = [u8; 32]> + 'a {
         self.keepers.iter().map(move |keeper| keeper.unit(id))

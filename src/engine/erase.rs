@@ -1,0 +1,150 @@
+//! Erases people: what the program keeps of them at once, what lies in the shop's files by naming the rows.
+//!
+//! Statistics that are out stay out: a release depends on no single customer by more than its ε, and nobody can be taken out of
+//! a noised sum afterwards. What destinations hold is removed by the next hand-over's removals.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::{EngineError, RegisterAt, open_register};
+use crate::audience::{AudienceError, Store, Vault};
+use crate::consent::canonical_id;
+use crate::consent::register::{Act, Who};
+use crate::feature::rows_of;
+use crate::keys::Ring;
+use crate::release::publish::Folder;
+use crate::source::RawError;
+use crate::source::error::printable;
+use crate::spec::Spec;
+
+/// Whom to erase.
+pub struct Erase<'a> {
+    /// The checked spec.
+    pub spec: &'a Spec,
+    /// Where its relative paths start.
+    pub base: &'a Path,
+    /// The population's ledger; the store of hand-overs lies beside it.
+    pub ledger: &'a Path,
+    /// The population's keys.
+    pub ring: &'a Ring,
+    /// Where the register of opt-outs is, which a spec that names one needs.
+    pub register: Option<&'a RegisterAt>,
+    /// The directory that shall appear.
+    pub out: &'a Path,
+    /// The ids, as somebody wrote them.
+    pub ids: &'a [String],
+    /// The moment.
+    pub now: DateTime<Utc>,
+}
+
+/// What is known of a file after looking at all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Searched {
+    /// What the spec uses it for.
+    pub role: &'static str,
+    /// Its path.
+    pub file: String,
+    /// SHA-256 of its bytes, before the search and after.
+    pub sha256: String,
+    /// Whether no row of these people is in it.
+    pub absent: bool,
+}
+
+/// `certificate.json`: what was searched, and whether they are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Certificate {
+    /// 1.
+    pub schema_version: u32,
+    /// "erasure".
+    pub kind: &'static str,
+    /// When, UTC, RFC 3339.
+    pub created: String,
+    /// Each person as a keyed hash (the ring's newest `vault` key): who holds the key can check an id against it.
+    pub people: Vec<String>,
+    /// The files.
+    pub searched: Vec<Searched>,
+    /// Whether no file holds a row of theirs.
+    pub absent: bool,
+    /// Whether they stand in the register of opt-outs, so that a later import brings nobody back. False without a register.
+    pub kept_out: bool,
+}
+
+/// Erases people from what the program keeps, and writes `certificate.json` and, in `rows.csv`, the rows of the shop's files that
+/// are still theirs. Doing it again once those are deleted proves their absence.
+///
+/// # Errors
+/// [`EngineError`]; then nothing is at `out`, and what was erased stays so.
+pub fn erase(job: &Erase<'_>) -> Result<Certificate, EngineError> {
+    let ids: BTreeSet<String> = job.ids.iter().filter_map(|id| canonical_id(id)).map(str::to_owned).collect();
+    let mut folder = Folder::begin(job.out)?;
+    let vault = Vault::of(job.ring)?;
+    // Not in the order of the ids.
+    let people: BTreeSet<String> = ids.iter().map(|id| vault.name(id)).collect();
+    // First of all, so that no import or run in between brings anybody back.
+    let mut register = open_register(job.spec, job.base, Some(job.out), job.register)?;
+    if let Some(register) = &mut register {
+        let acts = ids.iter().filter_map(|id| Who::by_id(id)).map(|who| Act { who, out: true });
+        register.record(&acts.collect::<Vec<_>>())?;
+    }
+    let path = Store::beside(job.ledger);
+    if path.exists() {
+        let mut store = Store::open(&path, &job.spec.population, vault, job.now).map_err(AudienceError::from)?;
+        store.forget(&ids.iter().cloned().collect::<Vec<_>>()).map_err(AudienceError::from)?;
+    }
+    let sources = &job.spec.sources;
+    let consent = sources.consent.as_ref().map(|consent| ("consent", &consent.file, &consent.unit));
+    let files = [("transactions", &sources.transactions.file, &sources.transactions.unit)].into_iter().chain(consent);
+    let (mut searched, mut rows) = (Vec::new(), String::from("file,row\n"));
+    for (role, file, unit) in files {
+        let path = job.base.join(&file.path);
+        let shown = printable(&path);
+        let before = hash(&path, &shown)?;
+        let found = rows_of(file, unit, job.base, &ids)?;
+        if hash(&path, &shown)? != before {
+            return Err(RawError::Unreadable { file: shown }.into());
+        }
+        for row in &found {
+            // Writing to a string does not fail.
+            let _ = writeln!(rows, "{role},{row}");
+        }
+        searched.push(Searched { role, file: shown, sha256: before, absent: found.is_empty() });
+    }
+    let certificate = Certificate {
+        schema_version: 1,
+        kind: "erasure",
+        created: job.now.to_rfc3339_opts(SecondsFormat::Secs, true),
+        people: people.into_iter().collect(),
+        absent: searched.iter().all(|file| file.absent),
+        searched,
+        kept_out: register.is_some(),
+    };
+    let mut bytes = serde_json::to_vec_pretty(&certificate)
+        .map_err(|_| EngineError::Internal("the certificate does not serialise"))?;
+    bytes.push(b'\n');
+    folder.write("rows.csv", rows.as_bytes())?;
+    folder.write("certificate.json", &bytes)?;
+    folder.publish()?;
+    Ok(certificate)
+}
+
+fn hash(path: &Path, shown: &str) -> Result<String, EngineError> {
+    use sha2::Digest;
+    let unreadable = |_| RawError::Unreadable { file: shown.to_owned() };
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let (mut sha, mut buffer) = (sha2::Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer).map_err(unreadable)? {
+            0 => break,
+            read => sha.update(&buffer[..read]),
+        }
+    }
+    Ok(sha.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    }))
+}
