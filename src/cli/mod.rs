@@ -99,6 +99,7 @@ impl Failure {
             }
             Self::NoSegment(_) => {
                 "these receipts put their customer into no segment; offer what everybody is offered".into()
+            }
             Self::Refused(_) => {
                 "the policy refuses promotions of this file: take them out, or what is sensitive in them".into()
             }

@@ -76,7 +76,7 @@ impl Classifier {
     /// The class of a category in purchases, where anything may stand. A sentence is in no group, whatever pattern it fits.
     pub(crate) fn classify_line(&self, category: &str) -> Class {
         match self.classify(category) {
-            class @ (Class::Sensitive | Class::Excluded) => class,
+            class @ (Class::Sensitive(_) | Class::Excluded) => class,
             _ if is_free_text(category) => Class::FreeText,
             class => class,
         }

@@ -225,7 +225,10 @@ impl<'a> Names<'a> {
         let Some(taxonomy) = self.groups else { return category() };
         let index = taxonomy.groups.iter().position(|group| group.key == name);
         // What is no group may still be the name of something sensitive, written into the wrong column.
-        let other = || if category() == Class::Sensitive { Class::Sensitive } else { Class::Unknown };
+        let other = || match category() {
+            sensitive @ Class::Sensitive(_) => sensitive,
+            _ => Class::Unknown,
+        };
         index.and_then(|index| u16::try_from(index).ok()).map_or_else(other, Class::Group)
     }
 }

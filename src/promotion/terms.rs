@@ -64,7 +64,7 @@ impl Terms {
     /// Takes in the classes of all exclusions.
     pub(super) fn exclude(&mut self, classes: &[Class]) {
         let of = |wanted| classes.iter().filter(|&&class| class == wanted).count();
-        self.sensitive_exclusions = of(Class::Sensitive);
+        self.sensitive_exclusions = classes.iter().filter(|class| matches!(class, Class::Sensitive(_))).count();
         self.unknown_exclusions = of(Class::Unknown) + of(Class::Excluded);
         let groups = classes.iter().filter_map(|class| match class {
             Class::Group(group) => Some(usize::from(*group)),
@@ -223,7 +223,7 @@ mod tests {
             (vec![0, 1], None)
         );
         for (class, code) in [
-            (Class::Sensitive, "promotion.sensitive-exclusion"),
+            (Class::Sensitive(0), "promotion.sensitive-exclusion"),
             (Class::Excluded, "promotion.unknown-exclusion"),
             (Class::Unknown, "promotion.unknown-exclusion"),
         ] {
