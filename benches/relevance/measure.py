@@ -199,7 +199,6 @@ def judge(journey, scores, resample=None, brief=False):
         out[f"recall_at_{TOP}"].append(hits / label.sum())
         best = np.argpartition(-score.ravel(), TOP * len(score))[: TOP * len(score)]
         out["recall_of_best"].append(label.ravel()[best].sum() / label.sum())
-        out["irrelevant_top"].append(np.take_along_axis(journey.irrelevant[i][here], order, 1).mean())
     out = {name: np.mean(values) for name, values in out.items()}
     for name, (unit, cut, coupon, label, campaign, weights) in ({} if brief else journey.pools).items():
         score = np.zeros(len(unit))
@@ -248,7 +247,6 @@ def main():
     asked.add_argument("--figure", type=pathlib.Path)
     asked = asked.parse_args()
     journey = Journey(asked.data)
-    neighbourhood(journey)
     units = len(journey.households)
     popular = [np.repeat(past["bought"][here].mean(0)[None], units, 0) for past, here in zip(journey.past, journey.active)]
     drawn = {}
@@ -316,8 +314,6 @@ def main():
         for method, segments, epsilon, draws, mean, spread in rows:
             cells = [f"{mean[n]:.4f}\t{spread[n] if spread else 0:.4f}" if n in mean else "\t" for n in names]
             print(method, segments, epsilon, draws, *cells, sep="\t", file=file)
-    print("irrelevant to anybody like them, mass mailing:", np.mean([a[h].mean() for a, h in zip(journey.irrelevant, journey.active)]))
-    print("not bought by the household itself, mass mailing:", np.mean([1 - f[h].mean() for f, h in zip(journey.future, journey.active)]))
     if asked.figure:
         draw(rows, base, asked.figure)
 

@@ -91,8 +91,8 @@ struct World {
     rows: Vec<ExactRow>,
     /// Of the unit at the same place in `rows`.
     has: Vec<bool>,
-    /// How much of the 25 products: what the raw purchases tell.
-    raw: Vec<f64>,
+    /// Area under the curve of whoever ranks by how much of the 25 products a customer buys.
+    raw: f64,
 }
 
 const CUSTOMERS: u32 = 6_000;
@@ -131,9 +131,10 @@ fn world(seed: u64, carried: Carried, folder: &Path) -> World {
     std::fs::write(folder.join("transactions.csv"), text).unwrap();
     let spec = spec::parse(SPEC).unwrap();
     let rows = exact_rows(&spec, folder).unwrap();
-    let of = |row: &ExactRow| usize::try_from(row.unit.unwrap()).unwrap();
-    let (has, raw) = (rows.iter().map(|row| traits[of(row)]).collect(), rows.iter().map(|row| counts[of(row)]).collect());
-    World { spec, rows, has, raw }
+    let pregnancy = Policy::base().groups().iter().position(|group| group.id == "pregnancy").unwrap();
+    let has: Vec<bool> = rows.iter().map(|row| row.traits[pregnancy]).collect();
+    assert_eq!(has.iter().filter(|&&has| has).count(), traits.iter().filter(|&&has| has).count());
+    World { spec, rows, has, raw: area(&counts, &traits) }
 }
 
 const SPEC: &str = r#"
@@ -193,7 +194,7 @@ fn a_trait_that_innocent_products_carry_shows_in_no_segment() {
     for seed in 0..DRAWS {
         let dir = tempfile::tempdir().unwrap();
         let world = world(seed, Carried::ByProducts, dir.path());
-        raw.push(area(&world.raw, &world.has));
+        raw.push(world.raw);
         let drawn = drawn(&world.spec, dir.path());
         let clusters = clusters(&world.rows, &drawn.gated);
         open.push(attack(&clusters, &world.has));
