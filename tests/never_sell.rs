@@ -1,6 +1,10 @@
 //! Customers are nobody's merchandise: there is no role, no verb, no word and no way for it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says plainly what it skips"
+)]
 
 mod common;
 

@@ -33,6 +33,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let contract = contract(&raw.contract.unwrap_or_default(), report);
     // Rules across parts look at what was written, so that one wrong part does not hide another.
     let context = source::Context::new(raw.sources.as_ref(), raw.taxonomy.as_ref());
+    let consent = raw.sources.as_ref().is_some_and(|sources| sources.consent.is_some());
     let sources = raw.sources.and_then(|sources| source::sources(sources, &context, report));
     let taxonomy = raw.taxonomy.and_then(|taxonomy| taxonomy::taxonomy(taxonomy, report));
     let features = raw.features.map(|features| feature::features(features, &context, report));
@@ -45,7 +46,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let segments = raw.segments.and_then(|segments| self::segments(&segments, report));
     let privacy = raw.privacy.and_then(|privacy| self::privacy(&privacy, report));
     let promotions = raw.promotions.and_then(|promotions| source::promotions(promotions, &context, report));
-    let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), context.consent, report);
+    let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), consent, report);
     version?;
     Some(Spec {
         population: population?,
