@@ -124,6 +124,12 @@ fn write_consents(case: &Case, paper: &Paper, now: DateTime<Utc>) {
     case.write("opt_outs.csv", &listed);
 }
 
+fn toggle(set: &mut BTreeSet<usize>, customer: usize) {
+    if !set.remove(&customer) {
+        set.insert(customer);
+    }
+}
+
 fn column(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
     text.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).collect()
@@ -153,15 +159,16 @@ fn history(world: &World, seed: u64) -> usize {
             let customer = dice.random_range(0..CUSTOMERS);
             let purpose = if dice.random_bool(0.5) { "mail" } else { "till" };
             match dice.random_range(0..5) {
-                0 => drop(paper.consents.insert((customer, purpose), dice.random_bool(0.4))),
-                1 => drop(paper.consents.remove(&(customer, purpose))),
-                2 if !paper.listed.remove(&customer) => drop(paper.listed.insert(customer)),
-                2 => {}
+                0 => {
+                    paper.consents.insert((customer, purpose), dice.random_bool(0.4));
+                }
+                1 => {
+                    paper.consents.remove(&(customer, purpose));
+                }
+                2 => toggle(&mut paper.listed, customer),
                 _ => {
-                    let out = !paper.registered.remove(&customer);
-                    if out {
-                        paper.registered.insert(customer);
-                    }
+                    toggle(&mut paper.registered, customer);
+                    let out = paper.registered.contains(&customer);
                     let who = Who::by_id(&id(customer)).unwrap();
                     register.record(&[Act { who, out }]).unwrap();
                 }

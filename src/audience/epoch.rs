@@ -7,7 +7,7 @@ use crate::spec::Span;
 /// One span of the calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Epoch {
-    /// Its name, part of what ids are made from: "month 2026-11", "quarter 2026-Q4", "4w 2026-11-02".
+    /// Its name, part of what ids are made from: "month 2026-11", "quarter 2026-Q4", "4w 2026-10-26".
     pub name: String,
     /// First day in.
     pub start: NaiveDate,
@@ -72,7 +72,7 @@ mod tests {
     fn names_never_change() {
         assert_eq!(at(Span::Month, "2026-11-22").name, "month 2026-11");
         assert_eq!(at(Span::Quarter, "2026-11-22").name, "quarter 2026-Q4");
-        assert_eq!(at(Span::Weeks(4), "2026-11-22").name, "4w 2026-11-09");
+        assert_eq!(at(Span::Weeks(4), "2026-11-22").name, "4w 2026-10-26");
         assert_eq!(at(Span::Weeks(1), "1970-01-05").name, "1w 1970-01-05");
     }
 }

@@ -62,6 +62,9 @@ impl Profile {
     }
 }
 
+/// Columns with their names as bytes.
+type Write = fn(&[(&str, &[&str])]) -> Option<Vec<u8>>;
+
 /// Name of the segment column, in every profile.
 pub const SEGMENT: &str = "segment";
 
@@ -73,7 +76,7 @@ pub fn files(profile: Profile, people: &[(String, &str)], gone: &[String]) -> Op
     let ids: Vec<&str> = people.iter().map(|(id, _)| id.as_str()).collect();
     let segments: Vec<&str> = people.iter().map(|(_, segment)| *segment).collect();
     let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
-    let (names, write): ([&str; 2], fn(&[(&str, &[&str])]) -> Option<Vec<u8>>) = match profile.layout() {
+    let (names, write): ([&str; 2], Write) = match profile.layout() {
         Layout::Csv => (["audience.csv", "removals.csv"], csv),
         Layout::Jsonl => (["audience.jsonl", "removals.jsonl"], jsonl),
         Layout::Parquet => (["audience.parquet", "removals.parquet"], parquet),
@@ -89,6 +92,7 @@ fn rows<'a>(columns: &'a [(&str, &'a [&'a str])]) -> impl Iterator<Item = Vec<&'
     (0..count).map(move |row| columns.iter().map(|(_, cells)| cells[row]).collect())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "one of three of a kind")]
 fn csv(columns: &[(&str, &[&str])]) -> Option<Vec<u8>> {
     let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let lines = std::iter::once(header).chain(rows(columns));

@@ -74,6 +74,9 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes for the store of hand-overs; try again")]
+    Random,
 }
 
 impl StoreError {
@@ -88,6 +91,7 @@ impl StoreError {
             Self::Busy { .. } => "audience.busy",
             Self::Exposed { .. } => "audience.store-exposed",
             Self::Io { .. } => "audience.store",
+            Self::Random => "audience.no-random",
         }
     }
 }
@@ -234,7 +238,7 @@ impl Store {
             let keeper = vault.newest();
             for (id, pseudonym) in people {
                 let unit = keeper.unit(id);
-                let sealed = keeper.seal(pseudonym, destination, epoch, Some(&unit));
+                let sealed = keeper.seal(pseudonym, destination, epoch, Some(&unit)).ok_or(StoreError::Random)?;
                 let expires = handing.expires.timestamp();
                 insert
                     .execute(params![destination, epoch, &unit[..], keeper.generation(), sealed, expires])
@@ -272,7 +276,7 @@ impl Store {
                         .open(generation, &sealed, &destination, &epoch, Some(&unit))
                         .ok_or_else(|| StoreError::Tampered { path: file::shown(&path) })?;
                     let keeper = vault.newest();
-                    let sealed = keeper.seal(&pseudonym, &destination, &epoch, None);
+                    let sealed = keeper.seal(&pseudonym, &destination, &epoch, None).ok_or(StoreError::Random)?;
                     tx.execute(
                         "UPDATE person SET unit = NULL, generation = ?2, pseudonym = ?3 WHERE rowid = ?1",
                         params![row, keeper.generation(), sealed],

@@ -372,13 +372,13 @@ pub(super) enum Verb {
     },
     /// Hand an audience over: who is in which segment, for one destination of the spec. Row level.
     ///
-    /// Off until the spec names a destination: the shop's own_channel, or a processor under contract. Only customers who consented to
+    /// Off until the spec names a destination: the shop's `own_channel`, or a processor under contract. Only customers who consented to
     /// the destination's purpose and did not opt out are in it, under ids made for this destination and epoch, in segments with
     /// at least as many people as spec, release and destination ask for. The directory is whole or absent. It takes the
     /// place of everything handed over there before, and lists the ids that must be deleted there. The ledger has every
     /// hand-over on record; it costs no budget, because no figure about groups leaves through this door. See docs/audience.md.
     Audience(super::audience::AudienceArgs),
-    /// Make the ids by which an own_channel knows customers, from ids on stdin, one a line.
+    /// Make the ids by which an `own_channel` knows customers, from ids on stdin, one a line.
     ///
     /// For the shop's own systems, which know customers by their ids and get audiences without them: line by line what each id is
     /// called there in this epoch. It reads no purchase and does not tell who is a customer. Refused for a processor: with

@@ -43,7 +43,7 @@ pub(super) struct AudienceArgs {
 pub(super) struct PseudonymsArgs {
     #[command(flatten)]
     pub spec: SpecArgs,
-    /// An own_channel of the spec's [[destinations]].
+    /// An `own_channel` of the spec's [[destinations]].
     #[arg(long, value_name = "NAME")]
     pub destination: String,
 }

@@ -159,14 +159,13 @@ impl Snapshot {
         let rows = collect(rows, Engine::Streaming).map_err(|_| self.shape.failure())?;
         let mut kept: Option<LazyFrame> = None;
         for purpose in &self.needed {
-            let (yes, no) = match self.consent.purpose {
-                None => (col("granted"), col("granted").not()),
+            let (yes, no) = if self.consent.purpose.is_some() {
                 // A no without a purpose is a no to all of them, a yes without one is a yes to none.
-                Some(_) => {
-                    let same = col("purpose").eq(lit(purpose.as_str()));
-                    let any = same.clone().fill_null(lit(true)).or(col("purpose").eq(lit("")));
-                    (col("granted").and(same.fill_null(lit(false))), col("granted").not().and(any))
-                }
+                let same = col("purpose").eq(lit(purpose.as_str()));
+                let any = same.clone().fill_null(lit(true)).or(col("purpose").eq(lit("")));
+                (col("granted").and(same.fill_null(lit(false))), col("granted").not().and(any))
+            } else {
+                (col("granted"), col("granted").not())
             };
             let ids = |answer: Expr| {
                 let ids = rows.clone().lazy().filter(answer).select([col("consenting")]);

@@ -283,7 +283,6 @@ impl EngineError {
             Self::Local(error) => error.class().into(),
             Self::Keys(error) => keys_exit(error),
             Self::Audience(error) => audience_exit(error),
-            Self::Assigner(_) => Exit::BadData,
             Self::Register(error) => register_exit(error),
             Self::Ledger(error) => ledger_exit(error),
             Self::Measurement(_) | Self::Cluster(_) | Self::Internal(_) => Exit::Internal,
@@ -291,6 +290,7 @@ impl EngineError {
             Self::NobodyInWindow { .. }
             | Self::Refused { .. }
             | Self::Array(_)
+            | Self::Assigner(_)
             | Self::Read(_)
             | Self::StoredRelease { .. } => Exit::BadData,
             // A retry of the same command would not find the target free.
@@ -350,6 +350,7 @@ fn audience_exit(error: &AudienceError) -> Exit {
             StoreError::Busy { .. } => Exit::Busy,
             StoreError::Exposed { .. } => Exit::Policy,
             StoreError::Io { .. } => Exit::CannotWrite,
+            StoreError::Random => Exit::Internal,
         },
         _ => Exit::Policy,
     }

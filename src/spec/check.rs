@@ -37,6 +37,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let contract = contract(&raw.contract.unwrap_or_default(), report);
     // Rules across parts look at what was written, so that one wrong part does not hide another.
     let context = source::Context::new(raw.origin, raw.sources.as_ref(), raw.taxonomy.as_ref());
+    let consent = raw.sources.as_ref().is_some_and(|sources| sources.consent.is_some());
     let sources = raw.sources.and_then(|sources| source::sources(sources, &context, report));
     let taxonomy = raw.taxonomy.and_then(|taxonomy| taxonomy::taxonomy(taxonomy, report));
     let features = raw.features.map(|features| feature::features(features, &context, report));
@@ -50,7 +51,7 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let gate = raw.gate.map_or_else(|| Some(Gate::default()), |gate| self::gate(gate, report));
     let privacy = raw.privacy.and_then(|privacy| self::privacy(&privacy, report));
     let promotions = raw.promotions.and_then(|promotions| source::promotions(promotions, &context, report));
-    let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), context.consent, report);
+    let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), consent, report);
     let notice = raw.notice.map(|notice| notice::notice(notice, report));
     version?;
     Some(Spec {

@@ -100,7 +100,7 @@ fn is_word(value: &Value, words: &[&str], path: &str, report: &mut Report<'_>) -
     }
     let rule = if is_origin(path) && super::policy::is_outside(word) {
         Rule::PolicyOrigin { origin: shown(word) }
-    } else if path.starts_with("destinations[") && path.ends_with(".role") {
+    } else if path.starts_with("destinations[") && path.rsplit_once('.').is_some_and(|(_, key)| key == "role") {
         Rule::PolicyRole { role: shown(word) }
     } else {
         Rule::UnknownValue { value: shown(word), hint: hint(word, words.iter().copied()) }

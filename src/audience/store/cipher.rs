@@ -1,28 +1,23 @@
 //! What stands in the store in place of ids and pseudonyms.
 //!
-//! A pseudonym is encrypted as synthetic-IV schemes do it (Rogaway and Shrimpton 2006): the IV is a MAC of the row and the
-//! pseudonym, the text is the pseudonym XOR a keystream that a second key makes of the IV. Both are HMAC-SHA256 under contexts
-//! of their own, of the vault key. The IV is checked on opening, so a row that was changed or moved does not open. It needs no
-//! random nonce; that equal rows are equal bytes tells nothing, because a row stands in the store once.
+//! A pseudonym is encrypted and sealed by ChaCha20-Poly1305 (RFC 8439) under a key of its own, made of the vault key, with a
+//! random nonce and its row as associated data: a row that was changed or moved does not open. Names of people are
+//! HMAC-SHA256 under another context of the vault key.
 
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use crate::keys::{InContext, KeyError, Purpose, Ring, same};
+use crate::keys::{InContext, KeyError, Purpose, Ring, random};
 
 /// Contexts of what is made of a vault key; they never change.
 const UNITS: &str = "tactful audience unit 1";
-const IV: &str = "tactful audience vault iv 1";
-const STREAM: &str = "tactful audience vault stream 1";
-
-/// Bytes of a MAC: of the IV, and of a block of the keystream.
-const BLOCK: usize = 32;
+const SEAL: &str = "tactful audience vault seal 1";
 
 /// One generation's keys.
 pub struct Keeper {
     generation: u32,
     units: InContext,
-    iv: InContext,
-    stream: InContext,
+    seal: Zeroizing<[u8; 32]>,
     population: String,
 }
 
@@ -41,8 +36,7 @@ impl Vault {
         let keepers = ring.keys(Purpose::Vault).iter().map(|key| Keeper {
             generation: key.generation(),
             units: key.in_context(UNITS),
-            iv: key.in_context(IV),
-            stream: key.in_context(STREAM),
+            seal: Zeroizing::new(key.in_context(SEAL).mac(&[])),
             population: ring.population().to_owned(),
         });
         Ok(Self { keepers: keepers.collect() })
@@ -80,11 +74,11 @@ impl Vault {
         unit: Option<&[u8]>,
     ) -> Option<String> {
         let keeper = self.keepers.iter().find(|keeper| keeper.generation == generation)?;
-        let (iv, text) = sealed.split_at_checked(BLOCK)?;
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut opened = Zeroizing::new(text.to_vec());
-        keeper.cross(iv, &mut opened);
-        let sound = same(&keeper.mac(&opened, destination, epoch, unit), iv);
-        if sound { String::from_utf8(opened.to_vec()).ok() } else { None }
+        let row = Aad::from(keeper.row(destination, epoch, unit));
+        let text = keeper.cipher()?.open_in_place(Nonce::assume_unique_for_key(*nonce), row, &mut opened).ok()?;
+        String::from_utf8(text.to_vec()).ok()
     }
 }
 
@@ -98,25 +92,24 @@ impl Keeper {
         self.units.mac(&[self.population.as_bytes(), id.as_bytes()])
     }
 
-    /// Encrypts a pseudonym for its row.
-    pub(super) fn seal(&self, pseudonym: &str, destination: &str, epoch: &str, unit: Option<&[u8]>) -> Vec<u8> {
-        let iv = self.mac(pseudonym.as_bytes(), destination, epoch, unit);
-        let mut sealed = [&iv[..], pseudonym.as_bytes()].concat();
-        self.cross(&iv, &mut sealed[BLOCK..]);
-        sealed
+    /// Encrypts a pseudonym for its row; `None` when the system gives no random bytes.
+    pub(super) fn seal(&self, pseudonym: &str, destination: &str, epoch: &str, unit: Option<&[u8]>) -> Option<Vec<u8>> {
+        // 96 random bits: among 2³² rows under one key two meet with a chance of 2⁻³³.
+        let nonce: [u8; NONCE_LEN] = random().ok()?;
+        let mut text = pseudonym.as_bytes().to_vec();
+        let row = Aad::from(self.row(destination, epoch, unit));
+        self.cipher()?.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), row, &mut text).ok()?;
+        Some([&nonce[..], &text].concat())
     }
 
-    /// The MAC of a row and what it hides. A row of nobody is none of a person's.
-    fn mac(&self, text: &[u8], destination: &str, epoch: &str, unit: Option<&[u8]>) -> [u8; BLOCK] {
-        let (whose, unit) = (u8::from(unit.is_some()), unit.unwrap_or_default());
-        self.iv.mac(&[self.population.as_bytes(), destination.as_bytes(), epoch.as_bytes(), &[whose], unit, text])
+    fn cipher(&self) -> Option<LessSafeKey> {
+        UnboundKey::new(&CHACHA20_POLY1305, &self.seal[..]).ok().map(LessSafeKey::new)
     }
 
-    /// XOR with the keystream of an IV.
-    fn cross(&self, iv: &[u8], text: &mut [u8]) {
-        for (block, bytes) in (0_u64..).zip(text.chunks_mut(BLOCK)) {
-            let stream = Zeroizing::new(self.stream.mac(&[iv, &block.to_be_bytes()]));
-            bytes.iter_mut().zip(stream.iter()).for_each(|(byte, key)| *byte ^= key);
-        }
+    /// What a sealed pseudonym belongs to, each part after its length. A row of nobody is none of a person's.
+    fn row(&self, destination: &str, epoch: &str, unit: Option<&[u8]>) -> Vec<u8> {
+        let whose = [u8::from(unit.is_some())];
+        let parts = [self.population.as_bytes(), destination.as_bytes(), epoch.as_bytes(), &whose, unit.unwrap_or_default()];
+        parts.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes()[..], part].concat()).collect()
     }
 }

@@ -29,8 +29,6 @@ pub(super) struct Context {
     pub(super) discounts: bool,
     /// Whether a basket column is named.
     pub(super) basket: bool,
-    /// Whether there is a consent file.
-    pub(super) consent: bool,
     /// The spec's origin.
     origin: Option<Origin>,
 }
@@ -45,7 +43,6 @@ impl Context {
             products: sources.is_some_and(|sources| sources.products.is_some()),
             discounts: transactions.is_some_and(|t| t.discounts.as_ref().is_some_and(|columns| !columns.is_empty())),
             basket: transactions.is_some_and(|t| t.basket.is_some()),
-            consent: sources.is_some_and(|sources| sources.consent.is_some()),
         }
     }
 }
