@@ -74,7 +74,7 @@ fn a_check_says_whether_the_customers_that_a_spec_expects_will_fit() {
     let refused = case.say("check", &["--memory", "1GiB"]);
     assert_eq!(refused.status, Some(71), "{refused:#?}");
     assert!(
-        refused.stderr.contains("--memory allows 1024 MiB of memory, and reading it needs about 54 GiB")
+        refused.stderr.contains("--memory allows 1024 MiB of memory, and reading it needs about 63 GiB")
             || refused.stderr.contains("GiB of memory"),
         "{refused:#?}"
     );

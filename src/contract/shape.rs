@@ -104,7 +104,7 @@ fn is_network_address(text: &str) -> bool {
         let pair = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
         parts.clone().count() == 6 && parts.all(pair)
     };
-    text.parse::<std::net::IpAddr>().is_ok() || mac(':') || mac('-')
+    text.parse::<core::net::IpAddr>().is_ok() || mac(':') || mac('-')
 }
 
 fn digits(text: &str) -> Option<Vec<u8>> {

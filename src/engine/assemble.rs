@@ -257,8 +257,8 @@ fn suppressed(parts: &Parts, ids: &[u32]) -> Vec<Suppressed> {
          floor of {floor} is ever shown.",
         parts.spec.unit
     );
-    let told = "Not shown by itself: with it apart, who is in which segment would tell more than is allowed of something \
-                sensitive. Which of the segments, and of what, is not said.";
+    let told = "Not shown by itself: with it apart, who is in which segment could, as far as noise lets see, tell more than \
+                is allowed of something sensitive. Of what, and how much, is not said.";
     let lines = |counts: &[u32], reason: &str| -> Vec<Suppressed> {
         let some = counts.iter().zip(ids).filter(|(clusters, _)| **clusters > 0);
         some.map(|(&clusters, id)| Suppressed { clusters, merged_into: format!("S{id}"), reason: reason.to_owned() })
@@ -360,8 +360,8 @@ fn notes(parts: &Parts) -> Vec<String> {
     }
     if joined > 0 {
         notes.push(format!(
-            "{} segments would have told more than is allowed of something sensitive: they were joined, and {shown} \
-             are left. Features that tell less of it, or fewer of them, help.",
+            "{} segments could, as far as noise lets see, tell more than is allowed of something sensitive: near ones were \
+             joined, and {shown} are left. Features that tell less of it, or fewer of them, help.",
             shown + joined as usize
         ));
     }

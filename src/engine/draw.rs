@@ -59,7 +59,7 @@ pub(crate) fn measure(
     let gated = gate::apply(data, &model, spec.segments.floor, floor_budget)?;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.floored");
-    let gated = hide_proxies(data, spec, &model, gated, &mut purse)?;
+    let gated = hide_proxies(data, spec, &model, gated, counted.population.value, &mut purse)?;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.gated");
 
@@ -77,16 +77,17 @@ fn hide_proxies(
     spec: &Spec,
     model: &DpKMeans,
     gated: Gated,
+    units: f64,
     purse: &mut Purse,
 ) -> Result<Gated, EngineError> {
     let tests = gate::tests_for(gated.segments());
-    if data.traits() == 0 || tests == 0 {
+    if data.groups() == 0 || data.traits() == 0 || tests == 0 {
         return Ok(gated);
     }
     let traits = purse.take(budget::TRAITS)?;
     let each = budget::GATE / tests as u64;
     let tests = (0..tests).map(|_| purse.take(each)).collect::<Result<_, _>>()?;
-    Ok(gate::hide_proxies(data, model, gated, spec.gate.at_most, ProxyBudget { traits, tests })?)
+    Ok(gate::hide_proxies(data, model, gated, units, spec.gate.at_most, ProxyBudget { traits, tests })?)
 }
 
 /// The permit of a run, handed out by public shares.

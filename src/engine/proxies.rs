@@ -1,5 +1,5 @@
 //! Does the proxy gate hold? Segments from innocent features are attacked by whoever ranks customers by their segment in the
-//! order that serves best, which knows more than anything that is released: on a planted trait that 25 innocent products
+//! order that serves best, an order that is not released: on a planted trait that 25 innocent products
 //! carry, and on households of Complete Journey that buy for infants and that smoke.
 //!
 //! Rows leave the wall here, in a test of the crate, and nowhere else.
@@ -225,7 +225,7 @@ fn segments_that_tell_nothing_are_left_alone() {
         kept += u64::from(drawn.gated.joined.iter().sum::<u32>() == 0);
     }
     eprintln!("nothing to hide: all segments kept in {kept} of {DRAWS} draws");
-    assert!(kept * 10 >= DRAWS * 7, "{kept} of {DRAWS}");
+    assert!(kept * 10 >= DRAWS * 8, "{kept} of {DRAWS}");
 }
 
 /// Complete Journey and the grocery model, or `None`, said plainly.
@@ -246,7 +246,7 @@ fn infants_and_smokers_show_in_no_segment_of_households() {
     let rows = exact_rows(&spec, &base).unwrap();
     for (name, gate) in [("as the policy has it", spec::Gate::default()), ("as the model has it", spec.gate.clone())] {
         let spec = Spec { gate, ..spec.clone() };
-        let (mut left, mut most) = (Vec::new(), 0.0_f64);
+        let (mut left, mut most, mut told) = (Vec::new(), 0.0_f64, 0.0_f64);
         let draws: Vec<(Vec<usize>, Vec<usize>)> = (0..DRAWS)
             .map(|_| {
                 let drawn = drawn(&spec, &base);
@@ -274,9 +274,13 @@ fn infants_and_smokers_show_in_no_segment_of_households() {
             );
             if ["infant", "tobacco"].contains(&group.id.as_str()) {
                 most = most.max(ninety);
+                told = told.max(before);
             }
         }
-        assert!(most <= spec.gate.at_most + 0.02, "{name}: {most}");
+        assert!(most <= spec.gate.at_most, "{name}: {most}");
+        if spec.gate == spec::Gate::default() {
+            assert!(told > spec.gate.at_most, "clusters must tell, or there is nothing to hide: {told}");
+        }
     }
-    assert_eq!(tests_for(spec.segments.number), 3, "the figures in docs/sensitive.md are of three tests");
+    assert_eq!(tests_for(spec.segments.number), 2, "the figures in docs/sensitive.md are of two tests");
 }

@@ -10,6 +10,7 @@ use super::account::Account;
 use super::aggregate::Stop;
 use super::tests::{accounts, accounts_in, room};
 use crate::contract::rules::{ABSURD, DATE, FREE_TEXT, MISSING, NEGATIVE, PERSONAL, UNKNOWN, days_since_epoch};
+use crate::spec::sensitive::Policy;
 use crate::spec::{AbsurdAmount, Duplicates, NegativeAmount, Spec};
 use crate::testing::{date, spec};
 
@@ -90,11 +91,20 @@ fn by_hand(spec: &Spec, rows: &[Row]) -> BTreeMap<String, Account> {
     }
     let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
     let mut baskets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut told: BTreeMap<String, u8> = BTreeMap::new();
     let max = spec.contract.amount_max;
     for row in rows {
         let Some(customer) = row.customer.filter(|id| !["", "nan"].contains(id)) else { continue };
         let group = match row.category.unwrap_or("").trim().to_lowercase().as_str() {
-            "wine" | "fuel" => continue,
+            "wine" => {
+                let day: Option<chrono::NaiveDate> = row.date.and_then(|text| text.get(..10)?.parse().ok());
+                let amount = row.amount.and_then(|text| text.parse::<f64>().ok()).filter(|amount| amount.is_finite());
+                let in_window = day.is_some_and(|day| day >= spec.window.start && day < spec.window.end);
+                let bought = in_window && amount.is_some_and(f64::is_sign_positive);
+                *told.entry(customer.to_owned()).or_insert(0_u8) += u8::from(bought);
+                continue;
+            }
+            "fuel" => continue,
             "apple" | "pears" => Some(0),
             "bread" => Some(1),
             _ => None,
@@ -144,6 +154,12 @@ fn by_hand(spec: &Spec, rows: &[Row]) -> BTreeMap<String, Account> {
         let basket = row.basket.map(str::trim).filter(|id| !id.is_empty());
         let basket = basket.map_or_else(|| format!("day {day}"), str::to_owned);
         baskets.entry(customer.to_owned()).or_default().insert(basket);
+    }
+    // Of who has no other line nothing is known, not even that.
+    for (customer, lines) in told {
+        if let Some(account) = accounts.get_mut(&customer) {
+            account.told[Policy::base().trait_of("wine")] = lines;
+        }
     }
     for (customer, baskets) in baskets {
         accounts.get_mut(&customer).unwrap().baskets = i64::try_from(baskets.len()).unwrap();

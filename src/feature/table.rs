@@ -55,8 +55,17 @@ struct Head {
     flags: u8,
     /// Whether the customer opted out: then nothing is added up.
     out: bool,
+    /// Whether a line but of sensitive categories is there: who has none is not.
+    traced: bool,
     /// Lines per sensitive trait, as far as they can be counted.
     told: [u8; TRAITS],
+}
+
+impl Head {
+    /// Whether anything of the customer is left.
+    fn is_there(&self) -> bool {
+        self.traced && !self.out
+    }
 }
 
 const NOBODY: Head = Head {
@@ -67,6 +76,7 @@ const NOBODY: Head = Head {
     last_day: i32::MIN,
     flags: 0,
     out: false,
+    traced: false,
     told: [0; TRAITS],
 };
 
@@ -163,6 +173,7 @@ impl Table {
             return;
         }
         head.flags |= line.flags;
+        head.traced |= line.counts != Counts::Tells;
         let group = usize::from(line.group);
         match line.counts {
             Counts::Nothing => return,
@@ -205,7 +216,7 @@ impl Table {
     /// Ids of the customers who did not opt out, in order.
     #[cfg(test)]
     pub(super) fn ids(&self) -> Vec<String> {
-        (0..self.len()).filter(|slot| !self.heads[*slot].out).map(|slot| self.units.text(slot)).collect()
+        (0..self.len()).filter(|slot| self.heads[*slot].is_there()).map(|slot| self.units.text(slot)).collect()
     }
 
     /// Number of customers, those who opted out included.
@@ -226,7 +237,7 @@ impl Table {
         let by_group = sums.groups > 0 && sums.cents == sums.groups;
         let mut account = Account { group_cents: vec![0; sums.groups], bought: vec![0; words], ..Account::default() };
         let rows = heads.iter().zip(cents.chunks_exact(sums.cents)).enumerate();
-        for (slot, (head, row)) in rows.filter(|(_, (head, _))| !head.out) {
+        for (slot, (head, row)) in rows.filter(|(_, (head, _))| head.is_there()) {
             account.flags = u32::from(head.flags);
             account.purchases = i64::from(head.purchases);
             account.baskets = i64::from(head.visits);

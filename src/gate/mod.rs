@@ -63,8 +63,6 @@ pub struct Gated {
     pub joined: Vec<u32>,
     /// Per segment, its noisy size when it was tested.
     pub sizes: Vec<f64>,
-    /// Standard deviation of each of those.
-    pub size_sigma: f64,
     /// Noisy size that a cluster had to reach: public.
     pub threshold: i64,
     /// What was measured.
@@ -115,7 +113,7 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
     let mut threshold = test.value().threshold;
     let passed: Vec<usize> = each.iter().copied().filter(|&c| test.value().sizes[c].is_some()).collect();
     let size = |test: &tactful_kernel::measurement::FloorTest, segment: usize| test.sizes[segment].unwrap_or(0) as f64;
-    let (segment_of, carrier, sizes, size_sigma) = if passed.is_empty() {
+    let (segment_of, carrier, sizes) = if passed.is_empty() {
         let everybody = vec![0; points.len()];
         let delta = budget.remainder_delta;
         let rest = sizes_above_floor(data, frame, &points, &everybody, 1, floor, delta, budget.remainder)?;
@@ -124,11 +122,11 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
         if rest.value().sizes[0].is_none() {
             return Err(GateError::NothingAboveFloor { floor });
         }
-        (everybody, vec![None], vec![size(rest.value(), 0)], rest.value().sigma)
+        (everybody, vec![None], vec![size(rest.value(), 0)])
     } else {
         let sizes = passed.iter().map(|&cluster| size(test.value(), cluster)).collect();
         let carrier = passed.iter().copied().map(Some).collect();
-        (nearest_survivor(&model.centres(), &passed), carrier, sizes, test.value().sigma)
+        (nearest_survivor(&model.centres(), &passed), carrier, sizes)
     };
     let (mut merged, joined) = (vec![0_u32; carrier.len()], vec![0; carrier.len()]);
     for (cluster, &segment) in segment_of.iter().enumerate() {
@@ -136,7 +134,7 @@ pub fn apply(data: &impl Aggregates, model: &DpKMeans, floor: u64, budget: Floor
     }
     let points = kept(&points, &carrier)?;
     let (frame, part_of) = (frame.clone(), (0..carrier.len()).collect());
-    Ok(Gated { frame, points, part_of, segment_of, carrier, merged, joined, sizes, size_sigma, threshold, lines })
+    Ok(Gated { frame, points, part_of, segment_of, carrier, merged, joined, sizes, threshold, lines })
 }
 
 /// The points of the carriers; for the remainder of everybody, the frame's centre.

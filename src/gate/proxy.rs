@@ -8,7 +8,9 @@
 //! What comes out is which segments were joined: neither the trait nor a figure.
 
 use ndarray::{Array1, Array2};
-use tactful_kernel::measurement::{self, Aggregates, EXCESS_UNIT, MeasurementError, SHARES, planned_sigma};
+use tactful_kernel::measurement::{
+    self, Aggregates, Allowance, EXCESS_UNIT, MeasurementError, RATES, SHARES, planned_sigma, telling_sensitivity,
+};
 use tactful_kernel::{Permit, Rho};
 
 use super::{GateError, Gated};
@@ -22,28 +24,25 @@ pub struct ProxyBudget {
     pub tests: Vec<Permit>,
 }
 
-/// Standard deviations of a test's noise by which what is seen must stay below what is allowed: of segments that should just
-/// not pass, one in six does, by luck.
-const CAUTION: f64 = 1.0;
+/// Standard deviations of a test's noise that are allowed beside what is: of partitions that tell nothing, one in forty fails
+/// a test, by luck.
+const LUCK: f64 = 2.0;
 
-/// Mean of the product of a normal variable and its rank among k of them, less the middle, over k: what orders make of
-/// errors in the sizes of segments. ∫ x (Φ(x) − ½) φ(x) dx = 1 / (2 √π).
-const RANKED_NOISE: f64 = 0.282_095;
-
-/// How many tests it takes to find the first of so many partitions that passes, when the last one does for sure.
+/// How many partitions of so many segments are tested at most: all of them, half as many, a quarter, down to two.
 #[must_use]
 pub fn tests_for(segments: usize) -> usize {
-    segments.next_power_of_two().trailing_zeros() as usize
+    segments.max(1).ilog2() as usize
 }
 
 /// Joins segments until, as far as noise lets see, whoever ranks customers by their segment alone has an area under the curve
-/// of at most `at_most` for every sensitive trait.
+/// of at most `at_most` for every sensitive trait. `units`: the noisy number of customers.
 ///
-/// The partitions that are tried are those of Ward's method on released centroids and noisy sizes, from all segments to
-/// one; coarser ones tell no more than finer ones, so the finest that passes is found by halving. What is allowed of a trait
-/// is (`at_most` − ½) of its variance of customers; or what chance and noise make of it anyhow, if that is more: what so few
-/// customers have cannot be seen at this budget, and does not block everything. To either comes what errors in the sizes add
-/// on average, since they look like telling.
+/// The partitions are those of Ward's method on released centroids and noisy sizes: all segments, half as many, and so on.
+/// The first that passes its test is taken, else one segment of everybody. Few tests, because each takes its part of the
+/// budget and has its own luck. What is allowed of a trait is (`at_most` − ½) of its variance of customers, and what chance and
+/// noise make of it anyhow: so what few customers have does not block everything, and cannot be seen at this budget. Chance:
+/// segments that have nothing to do with a trait of variance V have an excess of at most √(V (k − 1) / 12) in the mean over
+/// chance, by Cauchy and Schwarz over k segments, since ranks have a variance of 1/12.
 ///
 /// # Errors
 /// [`GateError::Measurement`].
@@ -51,6 +50,7 @@ pub fn apply(
     data: &impl Aggregates,
     model: &DpKMeans,
     gated: Gated,
+    units: f64,
     at_most: f64,
     budget: ProxyBudget,
 ) -> Result<Gated, GateError> {
@@ -58,42 +58,37 @@ pub fn apply(
         return Ok(gated);
     }
     let counted = measurement::traits(data, &gated.frame, &gated.points, budget.traits)?;
-    let units = gated.sizes.iter().sum::<f64>().max(1.0);
+    let units = units.max(1.0);
     let having: Vec<f64> =
         counted.value().iter().map(|&signed| ((units + signed as f64) / 2.0).clamp(0.0, units)).collect();
+    let rate = |with: f64| (with / units * f64::from(RATES)).round() as u32;
     let mut lines = counted.lines().to_vec();
     let partitions = partitions(&gated.centroids(model).0, &gated.sizes);
-    let (mut finest, mut passing) = (0, partitions.len() - 1);
+    let (mut parts, mut chosen) = (gated.segments(), None);
     for permit in budget.tests {
-        if finest == passing {
+        // From all parts, the first, to all in one, the last.
+        let part_of = &partitions[gated.segments() - parts];
+        let shares = shares(&gated.sizes, part_of);
+        let mut traits: Vec<Allowance> =
+            having.iter().map(|&with| Allowance { rate: rate(with), excess: 0 }).collect();
+        let rho = Rho::from_nano(permit.rho_nano()).map_err(|_| MeasurementError::Permit)?;
+        let noise = planned_sigma(telling_sensitivity(&shares, &traits) as f64, rho) / EXCESS_UNIT as f64;
+        for (one, with) in traits.iter_mut().zip(&having) {
+            let variance = with * (1.0 - with / units);
+            let chance = (variance * (shares.len() - 1) as f64 / 12.0).sqrt();
+            let allowed = (at_most - 0.5) * variance + chance + LUCK * noise;
+            one.excess = (allowed * EXCESS_UNIT as f64) as i64;
+        }
+        let test = measurement::telling(data, &gated.frame, &gated.points, part_of, &shares, &traits, permit)?;
+        lines.extend_from_slice(test.lines());
+        if test.value().score <= 0 {
+            chosen = Some(part_of);
             break;
         }
-        let middle = usize::midpoint(finest, passing);
-        let part_of = &partitions[middle];
-        let shares = shares(&gated.sizes, part_of);
-        let smallest = shares.iter().copied().min().unwrap_or(SHARES);
-        let rho = Rho::from_nano(permit.rho_nano()).map_err(|_| MeasurementError::Permit)?;
-        let noise = planned_sigma(f64::from(SHARES - smallest), rho) / EXCESS_UNIT as f64;
-        let error = gated.size_sigma * shares.len() as f64 * RANKED_NOISE / 2.0;
-        let allowed: Vec<i64> = having
-            .iter()
-            .map(|&with| {
-                let variance = with * (1.0 - with / units);
-                let bound = (at_most - 0.5) * variance;
-                let chance = (variance * (shares.len() - 1) as f64 / 12.0).sqrt();
-                let allowed = bound.max(chance + 2.0 * CAUTION * noise) + error * (1.0 - 2.0 * with / units).abs();
-                (allowed * EXCESS_UNIT as f64) as i64
-            })
-            .collect();
-        let test = measurement::telling(data, &gated.frame, &gated.points, part_of, &shares, &allowed, permit)?;
-        lines.extend_from_slice(test.lines());
-        if test.value().score as f64 + CAUTION * test.value().sigma <= 0.0 {
-            passing = middle;
-        } else {
-            finest = middle + 1;
-        }
+        parts /= 2;
     }
-    let mut gated = join(gated, &partitions[passing]);
+    let everybody = vec![0; gated.segments()];
+    let mut gated = join(gated, chosen.unwrap_or(&everybody));
     gated.lines.extend(lines);
     Ok(gated)
 }
@@ -174,8 +169,8 @@ mod tests {
     }
 
     #[test]
-    fn as_many_tests_as_halving_takes() {
-        assert_eq!([1, 2, 3, 4, 5, 8, 9, 64].map(tests_for), [0, 1, 2, 2, 3, 3, 4, 6]);
+    fn partitions_are_halved_down_to_two() {
+        assert_eq!([0, 1, 2, 3, 4, 6, 8, 9, 64].map(tests_for), [0, 0, 1, 1, 2, 2, 3, 3, 6]);
     }
 
     #[test]

@@ -46,8 +46,8 @@ impl Rows {
         self.push_with_traits(values, groups, flags, []);
     }
 
-    /// [`Rows::push`], and whether the unit has each sensitive trait. No query looks at traits but the one that asks
-    /// whether segments tell of them.
+    /// [`Rows::push`], and whether the unit has each sensitive trait. No query looks at traits but those that
+    /// ask how many units have each, and whether segments tell of them.
     pub fn push_with_traits(
         &mut self,
         values: &[f64],

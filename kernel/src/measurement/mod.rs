@@ -24,7 +24,7 @@ pub use floor::{FloorTest, sizes_above_floor};
 pub use incidence::{Incidence, flags, incidence};
 pub use moments::{count, second_moment, sum};
 pub use sums::{ClippedSums, clipped_sums};
-pub use telling::{EXCESS_UNIT, SHARES, Telling, telling, traits};
+pub use telling::{Allowance, EXCESS_UNIT, RATES, SHARES, Telling, telling, telling_sensitivity, traits};
 pub use votes::{distance_histogram, votes};
 
 use crate::lattice::{Ball, Directions, Points};

@@ -29,7 +29,7 @@ pub(super) fn withheld(release: &Release) -> Markup {
                     }
                 }
                 @if !sensitive.is_empty() {
-                    li { "Declared sensitive, never used for anything: " bdi { (sensitive.join(", ")) } "." }
+                    li { "Declared sensitive: in no feature and no profile; asked about, with noise, so that no segment tells of it: " bdi { (sensitive.join(", ")) } "." }
                 }
                 @if !excluded.is_empty() {
                     li { "Left out on request: " bdi { (excluded.join(", ")) } "." }

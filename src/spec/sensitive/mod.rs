@@ -202,11 +202,13 @@ impl Policy {
         self.groups.iter().map(|group| group.tells).chain([Tells::Habit]).collect()
     }
 
-    /// Which of the [`TRAITS`] a name of a sensitive category tells of: its first group's, or that of what a spec lists.
+    /// Which of the [`TRAITS`] a name of a sensitive category tells of: that of its first group of which one purchase tells, else
+    /// of its first group, else that of what a spec lists.
     #[must_use]
     pub fn trait_of(&self, name: &str) -> usize {
-        let first = self.judge(name).first().and_then(|hit| self.group(&hit.group.id));
-        first.unwrap_or(self.groups.len())
+        let hits = self.judge(name);
+        let once = hits.iter().find(|hit| hit.group.tells == Tells::Once);
+        once.or(hits.first()).and_then(|hit| self.group(&hit.group.id)).unwrap_or(self.groups.len())
     }
 
     /// All groups, in order.
@@ -373,6 +375,16 @@ mod tests {
         assert_eq!(groups("BEERALEMALT LIQUORS"), ["alcohol"]);
         assert!(groups("LADIES SHEER HOSIERY").is_empty(), "worn by anybody");
         assert_eq!(groups("ELSTC BNDGES SUPRT HOSE").first(), Some(&"health"), "worn for a reason");
+    }
+
+    #[test]
+    fn what_one_purchase_tells_goes_before_a_habit() {
+        let policy = Policy::base();
+        let of = |name| policy.groups().get(policy.trait_of(name)).map(|group| group.id.as_str());
+        assert_eq!(groups("PRENATAL VITAMINS"), ["health", "pregnancy"]);
+        assert_eq!(of("PRENATAL VITAMINS"), Some("pregnancy"));
+        assert_eq!(of("VITAMINS"), Some("health"));
+        assert_eq!(of("lawn mowers"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Every entry gets its own noise, of the size that the bill says, and nothing else is done to it.
 
 use super::*;
-use crate::measurement::{self, Aggregates, MeasurementError, SHARES};
+use crate::measurement::{self, Aggregates, Allowance, MeasurementError, RATES, SHARES};
 use crate::noised::Line;
 
 /// So much ρ that the noise is 1/64 wide or little more: nothing but zeros for as long as the world lasts.
@@ -62,16 +62,16 @@ fn behind_the_noise_is_the_exact_answer() {
     assert_eq!(mean(|| measurement::flags(&data, pay()).unwrap().value().clone()), [10]);
     let whole = data.telling(&frame, &points, &[0, 0, 0], 1).open();
     assert_eq!(mean(|| measurement::traits(&data, &frame, &points, pay()).unwrap().value().clone()), whole.signed);
-    // The noise is some five here, of which thousands are looked at.
+    // The noise is a thousand here, and hundreds of thousands are looked at.
     let shares = [SHARES / 2, SHARES / 2];
-    let allowed = [-3_000_000, 5_000];
+    let allowed = [(100, -300_000_000), (64, 5_000)].map(|(rate, excess)| Allowance { rate, excess });
     let telling = mean(|| {
         let noised = measurement::telling(&data, &frame, &points, &[1, 0, 1], &shares, &allowed, pay()).unwrap();
-        vec![(noised.value().score as f64 / 1000.0).round() as i64]
+        vec![(noised.value().score as f64 / 1e5).round() as i64]
     });
     let exact = data.telling(&frame, &points, &[1, 0, 1], 2).open();
-    let score = measurement::telling::score(&exact.signed, &shares, &allowed);
-    assert_eq!(telling, [(score as f64 / 1000.0).round() as i64]);
+    let score = measurement::telling::score(&exact, &shares, &allowed);
+    assert_eq!(telling, [(score as f64 / 1e5).round() as i64]);
 }
 
 /// Σ (x/σ)² over independent draws is chi-square (σ is 70 and more here, so that being discrete is no matter);
@@ -149,8 +149,9 @@ fn every_entry_of_every_measurement_gets_the_noise_on_the_bill() {
     is_the_noise_of(traits.value(), sigma(&traits.lines()[0], 60.0_f64.sqrt()));
     // Nobody tells of anything: the noise alone, on a sensitivity of the whole less the smallest share.
     let (shares, halves) = ([SHARES - 1000, 1000], segment_of.iter().map(|segment| segment % 2).collect::<Vec<_>>());
-    let mut telling = || measurement::telling(&data, &frame, &points, &halves, &shares, &[0; 60], pay()).unwrap();
-    let wanted = sigma(&telling().lines()[0], f64::from(SHARES - 1000));
+    let none = [Allowance { rate: 100, excess: 0 }; 60];
+    let mut telling = || measurement::telling(&data, &frame, &points, &halves, &shares, &none, pay()).unwrap();
+    let wanted = sigma(&telling().lines()[0], f64::from(SHARES - 1000) * f64::from(RATES - 100));
     is_the_noise_of(&(0..200).map(|_| telling().value().score).collect::<Vec<_>>(), wanted);
 
     let flags = measurement::flags(&data, pay()).unwrap();
@@ -207,7 +208,7 @@ fn sizes_that_do_not_fit_are_an_error_whatever_the_data() {
     let (_folder, mut all) = permit(1_000_000_000, 0);
     let mut pay = || part(&mut all, 1_000_000);
     for data in [&data, &nobody] {
-        let shape = MeasurementError::Shape;
+        let (shape, fine) = (MeasurementError::Shape, Allowance { rate: 20, excess: 0 });
         assert_eq!(measurement::sum(data, &flat, pay()).unwrap_err(), shape);
         assert_eq!(measurement::second_moment(data, &flat, pay()).unwrap_err(), shape);
         for points in [&line, &none] {
@@ -227,17 +228,18 @@ fn sizes_that_do_not_fit_are_an_error_whatever_the_data() {
         for segment_of in [vec![0, 0], vec![0, 2, 0]] {
             let incidence = measurement::incidence(data, &frame, &points, &segment_of, 2, pay(), pay());
             assert_eq!(incidence.unwrap_err(), shape);
-            let telling = measurement::telling(data, &frame, &points, &segment_of, &[SHARES / 2; 2], &[0; 2], pay());
+            let telling = measurement::telling(data, &frame, &points, &segment_of, &[SHARES / 2; 2], &[fine; 2], pay());
             assert_eq!(telling.unwrap_err(), shape);
         }
         let all = [0, 1, 0];
         for (shares, allowed) in [
-            (vec![SHARES / 2, SHARES / 2 - 1], vec![0, 0]),
-            (vec![0, SHARES], vec![0, 0]),
-            (vec![u32::MAX, SHARES + 1], vec![0, 0]),
-            (vec![SHARES], vec![0, 0]),
-            (vec![SHARES / 2; 2], vec![0]),
-            (vec![SHARES / 2; 2], vec![0, i64::MIN]),
+            (vec![SHARES / 2, SHARES / 2 - 1], vec![fine; 2]),
+            (vec![0, SHARES], vec![fine; 2]),
+            (vec![u32::MAX, SHARES + 1], vec![fine; 2]),
+            (vec![SHARES], vec![fine; 2]),
+            (vec![SHARES / 2; 2], vec![fine]),
+            (vec![SHARES / 2; 2], vec![fine, Allowance { excess: i64::MIN, ..fine }]),
+            (vec![SHARES / 2; 2], vec![fine, Allowance { rate: RATES + 1, ..fine }]),
         ] {
             let telling = measurement::telling(data, &frame, &points, &all, &shares, &allowed, pay());
             assert_eq!(telling.unwrap_err(), shape, "{shares:?} {allowed:?}");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::lattice::MAX_FEATURES;
 use crate::measurement::telling::score;
-use crate::measurement::{Aggregates, ExactIncidence, ExactSums, SHARES};
+use crate::measurement::{Aggregates, Allowance, ExactSums, RATES, SHARES, telling_sensitivity};
 
 /// What the newcomer changed, entry by entry.
 fn change(with: Vec<i64>, without: Vec<i64>) -> Vec<i128> {
@@ -117,19 +117,20 @@ proptest! {
     fn one_unit_moves_what_segments_tell_by_less_than_the_whole_of_the_shares(
         case in case(),
         parts in prop::collection::vec(1_u32..1300, 3),
-        allowed in prop::collection::vec(-200_000_i64..200_000, 65),
+        allowed in prop::collection::vec((0..=RATES, -100_000_000_i64..100_000_000), 65),
     ) {
         prop_assume!(case.groups > 0);
         let mut shares = parts[..case.segments].to_vec();
         shares[0] += SHARES - shares.iter().sum::<u32>();
-        let allowed = &allowed[..case.groups];
+        let traits: Vec<Allowance> =
+            allowed[..case.groups].iter().map(|&(rate, excess)| Allowance { rate, excess }).collect();
         let query = |data: InMemory| data.telling(&case.frame, &case.points, &case.segment_of, case.segments).open();
         let (with, without) = (query(case.with()), query(case.without()));
         let moved = change(with.signed.clone(), without.signed.clone());
         prop_assert_eq!(square(&moved), if case.newcomer.usable { case.groups as u128 } else { 0 });
-        let score = |exact: &ExactIncidence| score(&exact.signed, &shares, allowed);
-        let bound = i64::from(SHARES - shares.iter().min().unwrap());
-        prop_assert!((score(&with) - score(&without)).abs() <= bound);
+        let moved = score(&with, &shares, &traits) - score(&without, &shares, &traits);
+        prop_assert!(moved.unsigned_abs() <= telling_sensitivity(&shares, &traits));
+        prop_assert!(telling_sensitivity(&shares, &traits) <= u64::from(SHARES) * u64::from(RATES));
     }
 
     #[test]
