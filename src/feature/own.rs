@@ -74,7 +74,7 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
             row = Some(lattice.columns().iter().zip(values).map(|(column, value)| column.quantise(value)).collect());
         }
     };
-    let lines = Lines { rows, shape, mapping, classes, out: None, memory };
+    let lines = Lines { rows, shape, mapping, classes, out: None, consent_taken: None, memory };
     lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))?;
     Ok(row.map_or(Own::NoPurchase, Own::Row))
 }

@@ -101,7 +101,7 @@ pub enum RegisterError {
         what: &'static str,
     },
     /// No id where one must be.
-    #[error("there is no id: nothing, blanks, `nan` and `null` are none")]
+    #[error("there is no id: nothing, blanks, `nan` and `null` are none, nor is what holds signs that cannot be seen")]
     NoId,
     /// A printed code with a slip in it.
     #[error(
