@@ -102,7 +102,7 @@ impl Drops {
     ///
     /// # Errors
     /// What is wrong with the register or with the folder; files that were taken stay in `taken` for the next time. With more than
-    /// 10,000 batches at once, those that were taken are entered first.
+    /// 10,000 batches at once, those that were taken are entered and then it is [`RegisterError::Flood`].
     pub fn take(&self, register: &mut Register, tell: &mut dyn FnMut(Dropped)) -> Result<u64, RegisterError> {
         let (left, _) = self.names(&self.taken, |_, _| true)?;
         let left: HashSet<CString> = left.into_iter().map(|(name, _)| name).collect();
@@ -128,8 +128,7 @@ impl Drops {
         if whole && all {
             return Ok(refusals);
         }
-        let why = "there are more than 10,000 batches at once; the rest waits for the next round";
-        Err(RegisterError::Batch { file: self.path.clone(), why })
+        Err(RegisterError::Flood { folder: self.path.clone() })
     }
 
     /// After it was entered.
@@ -189,10 +188,7 @@ impl Drops {
             // What was added meanwhile was not read.
             Ok(_) if !still() => Ok(Fate::Later),
             Ok(true) => Ok(Fate::Done),
-            Ok(false) => {
-                // Whoever came back by it may have gone out again since it was first entered.
-                refused("an earlier round was cut off at it, so only who opts out by it was entered, and nobody was brought back; bring them back by hand if they still want it")
-            }
+            Ok(false) => Ok(Fate::Refused(RegisterError::CutOff { file: shown.to_owned() })),
             // The batch's own fault; all else is the register's.
             Err(error) if error.is_of_the_entry() => Ok(Fate::Refused(error)),
             Err(error) => Err(error),
