@@ -116,6 +116,32 @@ impl Door {
         Said::of(&self.command(destination, args).output().unwrap())
     }
 
+    fn removals_only(&self, destination: &str, name: &str) -> Said {
+        let mut command = self.command(destination, &["--removals-only", "--out"]);
+        Said::of(&command.arg(self.out(name)).output().unwrap())
+    }
+
+    fn typed(&self, mut command: std::process::Command, line: &str) -> Said {
+        use std::io::Write as _;
+        command.arg("--keys").arg(self.case.path().join("keys"));
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+        Said::of(&child.wait_with_output().unwrap())
+    }
+
+    fn erase(&self, name: &str, ids: &str) -> Said {
+        let mut command = self.case.command("erase", &["--format", "json", "--out"]);
+        command.arg(self.out(name));
+        self.typed(command, ids)
+    }
+
+    fn rotate(&self) {
+        let keys = self.case.path().join("keys");
+        let args = ["keys", "rotate", "audience", "--population", "corner-shop", "--keys", keys.to_str().unwrap()];
+        self.case.call(&args).ok();
+    }
+
     /// Ids with their segments, as the newsletter gets them.
     fn people(&self, name: &str) -> BTreeMap<String, String> {
         let text = std::fs::read_to_string(self.out(name).join("audience.csv")).unwrap();
@@ -210,14 +236,15 @@ fn who_left_is_in_the_next_removals_and_in_no_audience() {
     door.opt_out(&[]);
     door.hand("newsletter", "c").ok();
     assert_eq!(door.removals("c").len(), 1);
-    // Between two audiences, removals alone reveal nobody's segment and nothing of the cap.
+    // Between two audiences, removals alone reveal nobody's segment, and who left: one bit.
     door.opt_out(&[7, 8]);
     let said = door.command("newsletter", &["--removals-only", "--out"]).arg(door.out("d")).output().unwrap();
     Said::of(&said).ok();
     assert_eq!(door.removals("d").len(), 3);
     assert!(!door.out("d").join("audience.csv").exists());
     assert_eq!(door.manifest("d")["full_replace"], false);
-    assert_eq!(door.manifest("d")["linkability_bits"], door.manifest("c")["linkability_bits"]);
+    assert_eq!(door.manifest("c")["linkability_bits"], "4.77");
+    assert_eq!(door.manifest("d")["linkability_bits"], "5.77");
 }
 
 #[test]
@@ -366,13 +393,7 @@ fn who_is_erased_is_forgotten_removed_and_proved_absent_once_the_rows_are_gone()
     let door = Door::new();
     door.hand("newsletter", "a").ok();
     let ask = |name: &str| {
-        use std::io::Write as _;
-        let mut command = door.case.command("erase", &["--format", "json", "--keys"]);
-        command.arg(door.case.path().join("keys")).arg("--out").arg(door.out(name));
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(format!("{}\n\n {} \n", id(7), id(9)).as_bytes()).unwrap();
-        let said = Said::of(&child.wait_with_output().unwrap()).ok();
+        let said = door.erase(name, &format!("\u{feff}{}\n\n {} \n", id(7), id(9))).ok();
         door.case.keeps_secrets(&said);
         said.json()["certificate"].clone()
     };
@@ -393,10 +414,98 @@ fn who_is_erased_is_forgotten_removed_and_proved_absent_once_the_rows_are_gone()
     door.case.write("consent.csv", &left);
     let certificate = ask("second");
     assert_eq!((&certificate["absent"], &certificate["kept_out"]), (&Value::from(true), &Value::from(false)));
+    assert_eq!(certificate["store_forgotten"], true);
     assert!(certificate["searched"].as_array().unwrap().iter().all(|file| file["absent"] == true));
     door.snapshot(chrono::Utc::now(), "[\"mail\", \"segmentation\"]");
     door.hand("newsletter", "b").ok();
     assert_eq!((door.people("b").len(), door.removals("b").len()), (398, 2));
+}
+
+#[test]
+fn a_new_audience_key_leaves_no_old_id_behind() {
+    let door = Door::new();
+    door.hand("newsletter", "a").ok();
+    let old: BTreeSet<String> = door.people("a").into_keys().collect();
+    door.rotate();
+    for name in ["b", "c"] {
+        door.hand("newsletter", name).ok();
+        assert_eq!(door.removals(name), old, "{name}: each stays on the list until it expires");
+    }
+    door.removals_only("newsletter", "d").ok();
+    assert_eq!(door.removals("d"), old);
+    // An own channel that still holds old ids can resolve them.
+    door.hand("till", "e").ok();
+    door.rotate();
+    let ask = |more: &[&str]| {
+        let mut command = door.case.command("pseudonyms", &["--destination", "till"]);
+        command.args(more);
+        door.typed(command, &(id(7) + "\n"))
+    };
+    let (epoch, till) = (door.manifest("e")["epoch"].as_str().unwrap().to_owned(), door.out("e").join("audience.jsonl"));
+    let till = std::fs::read_to_string(till).unwrap();
+    assert!(!till.contains(ask(&[]).ok().stdout.trim()));
+    assert!(till.contains(ask(&["--generation", "2", "--epoch", &epoch]).ok().stdout.trim()));
+    assert!(!till.contains(ask(&["--generation", "2", "--epoch", "month 2020-01"]).ok().stdout.trim()));
+    refused(&ask(&["--generation", "9"]), 12, "audience.no-generation");
+    refused(&ask(&["--epoch", "month 2020-1"]), 12, "audience.no-epoch");
+}
+
+#[test]
+fn removals_go_out_when_nothing_else_may() {
+    let door = Door::new();
+    door.hand("newsletter", "a").ok();
+    let all: BTreeSet<String> = door.people("a").into_keys().collect();
+    let sound = std::fs::read_to_string(door.case.spec_path()).unwrap();
+    // Another feature, and segments that are gone: who may still be addressed keeps the id.
+    door.case.edit("upper = 200.0", "upper = 300.0");
+    door.case.edit("epoch = \"quarter\"", "epoch = \"quarter\"\nsegments = [\"S99\"]");
+    door.opt_out(&[7]);
+    refused(&door.hand("newsletter", "no"), 12, "audience.other-features");
+    door.removals_only("newsletter", "b").ok();
+    assert_eq!(door.removals("b").len(), 1);
+    assert!(door.manifest("b")["consent_taken"].is_string());
+    door.case.spec(&sound);
+    // Consent that does not count is nobody's consent.
+    door.snapshot(chrono::Utc::now() - chrono::TimeDelta::days(9), "[\"mail\", \"segmentation\"]");
+    refused(&door.hand("newsletter", "no"), 13, "consent.stale");
+    door.removals_only("newsletter", "c").ok();
+    assert_eq!(door.removals("c"), all);
+    assert_eq!(door.manifest("c")["consent_taken"], Value::Null);
+    // The contract ended and the spec no longer has it; or the name got another role.
+    door.consent(&(0..400).collect());
+    let other = sound.replacen("role = \"processor\"", "role = \"own_channel\"", 1);
+    door.case.spec(&other);
+    refused(&door.hand("newsletter", "no"), 12, "audience.other-role");
+    door.removals_only("newsletter", "d").ok();
+    assert_eq!((door.removals("d"), &door.manifest("d")["role"]), (all.clone(), &Value::from("processor")));
+    door.case.spec(sound.split("\n[[destinations]]").next().unwrap());
+    refused(&door.hand("newsletter", "no"), 12, "audience.no-destination");
+    door.removals_only("newsletter", "e").ok();
+    assert_eq!((door.removals("e"), &door.manifest("e")["contract"]), (all, &Value::from("C-2026-7")));
+    refused(&door.removals_only("nobody", "no"), 12, "audience.no-destination");
+}
+
+#[test]
+fn erasing_nobody_or_only_some_or_from_half_a_store_is_no_success() {
+    let door = Door::new();
+    door.hand("newsletter", "a").ok();
+    for (ids, code) in [
+        ("", "optout.bad-batch"),
+        (" \n\u{feff}\n", "optout.bad-lines"),
+        ("\n\n", "optout.bad-batch"),
+        ("1\nnan\n2\n", "optout.bad-lines"),
+        ("1\n\u{200b}2\n", "optout.bad-lines"),
+        ("1\n2\u{ad}3\n", "optout.bad-lines"),
+    ] {
+        refused(&door.erase("e", ids), 15, code);
+    }
+    assert!(door.erase("e", "1\nnan\n2\n").stderr.contains("lines 2;"));
+    let store = door.case.ledger().with_extension("audience");
+    std::fs::remove_file(&store).unwrap();
+    refused(&door.erase("e", &id(7)), 14, "audience.store-lost");
+    std::fs::remove_file(door.case.ledger()).unwrap();
+    refused(&door.erase("e", &id(7)), 2, "ledger.missing");
+    assert!(!door.out("e").exists() && !door.case.ledger().exists() && !store.exists());
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -435,8 +544,10 @@ fn no_hand_over_is_there_that_store_and_ledger_do_not_know_however_it_is_killed(
         door.say("till", &["--dry-run"]).ok();
     }
     door.opt_out(&[7]);
-    let said = door.command("till", &["--removals-only", "--out"]).arg(door.out("last")).output().unwrap();
-    Said::of(&said).ok();
+    door.removals_only("till", "last").ok();
+    let seven = door.typed(door.case.command("pseudonyms", &["--destination", "till"]), &(id(7) + "\n")).ok().stdout;
+    let removals = std::fs::read_to_string(door.out("last").join("removals.jsonl")).unwrap();
+    assert_eq!((removals.lines().count(), removals.contains(seven.trim())), (1, true));
     let hidden = std::fs::read_dir(door.case.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     let hidden: Vec<String> =
         hidden.filter(|name| name.contains("staging") || name.contains("tactful-audience")).collect();

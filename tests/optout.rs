@@ -419,6 +419,92 @@ fn a_watched_folder_takes_batches_and_nothing_else() {
     refused(&said, 15, "optout.bad-batch");
 }
 
+/// What `optout watch --once` says of a folder in which nobody is writing.
+fn look(case: &Case, folder: &Path) -> Said {
+    optout(case, &["optout", "watch", folder.to_str().unwrap(), "--once", "--settle", "0"])
+}
+
+#[test]
+fn a_batch_that_a_kill_left_behind_lets_nobody_back_in() {
+    let case = shop(20);
+    let folder = case.path().join("drops");
+    fs::create_dir(&folder).unwrap();
+    look(&case, &folder).ok();
+    fs::write(folder.join("taken/left.csv"), format!("id,action\n{},remove\n{},add\n", id(1), id(2))).unwrap();
+    // Went out after the batch had let them in.
+    optout(&case, &["optout", "add", &id(1)]).ok();
+    let said = look(&case, &folder);
+    assert_eq!(said.status, Some(15), "{said:#?}");
+    assert!(said.stderr.contains("[optout.cut-off]"), "{said:#?}");
+    assert_eq!((out(&case), names(&folder.join("refused"))), (2, vec!["left.csv".into()]));
+    // One that is not left over brings people back.
+    fs::write(folder.join("new.csv"), format!("id,action\n{},remove\n{},add\n", id(1), id(2))).unwrap();
+    look(&case, &folder).ok();
+    assert_eq!((out(&case), names(&folder.join("taken"))), (1, vec![]));
+}
+
+#[test]
+fn no_flood_of_other_files_and_no_folder_of_somebody_elses_keeps_a_batch_out() {
+    let case = shop(20);
+    let folder = case.path().join("drops");
+    fs::create_dir(&folder).unwrap();
+    for n in 0..10_050 {
+        fs::write(folder.join(format!("{n}.txt")), "").unwrap();
+    }
+    fs::write(folder.join("till.csv"), batch(1..4)).unwrap();
+    look(&case, &folder).ok();
+    assert_eq!(out(&case), 3);
+    for own in ["done", "refused", "taken"] {
+        let folder = case.path().join(format!("with-{own}"));
+        fs::create_dir_all(folder.join(own)).unwrap();
+        fs::set_permissions(folder.join(own), fs::Permissions::from_mode(0o770)).unwrap();
+        refused(&look(&case, &folder), 15, "optout.bad-batch");
+    }
+}
+
+#[test]
+fn what_would_be_entered_and_opt_nobody_out_is_refused() {
+    let case = shop(20);
+    let code = optout(&case, &["optout", "code", &id(5)]).ok().stdout;
+    for line in [code.trim(), "\u{200b}7", "7\u{ad}", "7\u{feff}8", "\u{2060}"] {
+        case.write("drop.csv", &format!("id\n{line}\n"));
+        let said = optout(&case, &["optout", "import", case.file("drop.csv").to_str().unwrap()]);
+        refused(&said, 15, "optout.bad-lines");
+        assert!(said.stderr.contains("lines 2;") && !said.stderr.contains(line), "{said:#?}");
+        if line != code.trim() {
+            refused(&optout(&case, &["optout", "add", line]), 15, "optout.no-id");
+        }
+    }
+    assert_eq!(out(&case), 0);
+    optout(&case, &["optout", "add", &id(5)]).ok();
+    typed(&case, &["optout", "add", "-"], &format!("\u{feff}{}\r\n", id(5))).ok();
+    assert_eq!(out(&case), 1, "a mark of byte order is no part of an id");
+}
+
+#[test]
+fn who_is_in_the_register_is_assigned_nothing() {
+    let case = shop(400);
+    case.survives();
+    let text = fs::read_to_string(case.file("transactions.csv")).unwrap();
+    let header = text.lines().next().unwrap();
+    let of = |customer: usize| {
+        let own = text.lines().filter(|line| line.contains(&format!("{},", id(customer))));
+        own.fold(header.to_owned() + "\n", |all, line| all + line + "\n")
+    };
+    let model = case.out();
+    let args = ["--format", "json", "assign", "--columns", "spec", "--model", model.to_str().unwrap()];
+    assert_eq!(typed(&case, &args, &of(7)).ok().json()["segment"].as_str().map(|_| ()), Some(()));
+    optout(&case, &["optout", "add", &id(7)]).ok();
+    let said = typed(&case, &args, &of(7));
+    assert_eq!((said.status, &said.json()["reason"]), (Some(20), &Value::from("opted-out")), "{said:#?}");
+    typed(&case, &args, &of(8)).ok();
+    // Where the register cannot be asked, nobody who is named is placed; who is not named was asked for by the caller.
+    fs::rename(register(&case), case.path().join("elsewhere")).unwrap();
+    assert_eq!(typed(&case, &args, &of(8)).status, Some(13));
+    let nobody: String = of(8).lines().map(|line| line.split_once(',').unwrap().1.to_owned() + "\n").collect();
+    typed(&case, &args, &nobody).ok();
+}
+
 /// Killed wherever the sources name a place, an entry is there or not, and nobody who was out is lost.
 #[cfg(feature = "planted-bugs")]
 #[test]

@@ -39,6 +39,24 @@ impl Epoch {
         };
         Some(Self { name, start, end: start.checked_add_months(chrono::Months::new(months))? })
     }
+
+    /// The epoch of a name as [`Epoch::at`] writes it; `None` for any other text.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let (word, day) = name.split_once(' ')?;
+        let span = Span::parse(word)?;
+        let first = match span {
+            Span::Weeks(_) => day.to_owned(),
+            Span::Month => format!("{day}-01"),
+            Span::Quarter => {
+                let (year, quarter) = day.split_once("-Q")?;
+                let quarter: u32 = quarter.parse().ok().filter(|quarter| (1..=4).contains(quarter))?;
+                format!("{year}-{:02}-01", quarter * 3 - 2)
+            }
+        };
+        let first: NaiveDate = first.parse().ok()?;
+        Self::at(span, first.and_time(chrono::NaiveTime::MIN).and_utc()).filter(|epoch| epoch.name == name)
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +83,19 @@ mod tests {
                 }
                 day = day.succ_opt().unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_found_by_its_name_and_by_no_other_text() {
+        for span in [Span::Weeks(1), Span::Weeks(4), Span::Weeks(52), Span::Month, Span::Quarter] {
+            for day in ["2023-12-31", "2024-01-01", "2026-11-22"] {
+                let epoch = at(span, day);
+                assert_eq!(Epoch::named(&epoch.name), Some(epoch));
+            }
+        }
+        for text in ["", "month", "month 2026-13", "month 2026-1", "quarter 2026-Q5", "quarter 2026-Q04", "4w 2026-10-27", "53w 2026-10-26", "month  2026-11", "Month 2026-11"] {
+            assert_eq!(Epoch::named(text), None, "{text}");
         }
     }
 

@@ -74,6 +74,24 @@ pub enum AudienceError {
         /// The destination.
         destination: String,
     },
+    /// The name belongs to somebody else.
+    #[error(
+        "`{destination}` stands in the ledger with another role; ids of one role are not those of the other, so give the \
+         destination another name (--removals-only still reaches the old one)"
+    )]
+    OtherRole {
+        /// The destination.
+        destination: String,
+    },
+    /// No epoch is called so.
+    #[error("there is no epoch of that name; take it from the manifest of the hand-over, such as `month 2026-11` or `4w 2026-10-26`")]
+    NoEpoch,
+    /// No audience key of that generation.
+    #[error("the ring has no audience key of generation {generation}; `keys status` says how many there are")]
+    NoGeneration {
+        /// What was asked for.
+        generation: u32,
+    },
     /// What is kept about hand-overs cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,6 +110,9 @@ impl AudienceError {
             Self::NothingHeld { .. } => "audience.nothing-held",
             Self::Linkability { .. } => "audience.linkability",
             Self::NotOwn { .. } => "audience.not-own-channel",
+            Self::OtherRole { .. } => "audience.other-role",
+            Self::NoEpoch => "audience.no-epoch",
+            Self::NoGeneration { .. } => "audience.no-generation",
             Self::Store(error) => error.code(),
         }
     }

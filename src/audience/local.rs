@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::assign::{Assigner, AssignerError};
 use super::edge::EdgeError;
 use super::receipts::{Receipts, ReceiptsError};
+use crate::consent::register::OptedOutSet;
 use crate::feature::{Own, TextColumns, own_row};
 use crate::release::{Release, is_repeated, spec_of};
 use crate::source::{ExitClass, RawError};
@@ -225,7 +226,7 @@ impl Local {
 
     /// The segment of the customer whose receipts these are, all of them. `base` is where the products file and the opt-outs of
     /// the spec lie, if they are needed. Opt-outs are looked up when the receipts name the customer; otherwise whoever calls this
-    /// has asked.
+    /// has asked. `out` is who is in the register, where [`Local::asks_register`] says that it is needed.
     ///
     /// # Errors
     /// [`LocalError`]; none holds a value from a receipt.
@@ -234,11 +235,28 @@ impl Local {
         receipts: &Receipts,
         columns: Columns,
         base: &Path,
+        out: Option<&OptedOutSet>,
     ) -> Result<Result<Found, NoSegment>, LocalError> {
-        match self.row(receipts, columns, base)? {
+        match self.row(receipts, columns, base, out)? {
             Ok(row) => Ok(Ok(self.found(self.assigner.segment(&row).ok_or(AssignerError::Broken)?))),
             Err(reason) => Ok(Err(reason)),
         }
+    }
+
+    /// Whether the register of opt-outs is needed: the spec names one, and the receipts name the customer.
+    #[must_use]
+    pub fn asks_register(&self, receipts: &Receipts, columns: Columns) -> bool {
+        let unit = match columns {
+            Columns::Receipt => CUSTOMER,
+            Columns::Spec => &self.spec.sources.transactions.unit,
+        };
+        self.spec.sources.register.is_some() && receipts.has(unit)
+    }
+
+    /// The spec of the run.
+    #[must_use]
+    pub fn spec(&self) -> &Spec {
+        &self.spec
     }
 
     /// The lattice steps of the customer.
@@ -247,6 +265,7 @@ impl Local {
         receipts: &Receipts,
         columns: Columns,
         base: &Path,
+        out: Option<&OptedOutSet>,
     ) -> Result<Result<Vec<i16>, NoSegment>, LocalError> {
         if receipts.lines() == 0 {
             return Ok(Err(NoSegment::NoReceipts));
@@ -258,9 +277,10 @@ impl Local {
         let named = receipts.has(&spec.sources.transactions.unit);
         if !named {
             spec.sources.opt_outs = None;
+            spec.sources.register = None;
         }
         let lines = lines(&spec.sources.transactions, receipts, named)?;
-        match own_row(&spec, base, &lines)? {
+        match own_row(&spec, base, out, &lines)? {
             Own::Row(row) => Ok(Ok(row)),
             Own::NoPurchase => Ok(Err(NoSegment::NoPurchaseInWindow)),
             Own::OptedOut => Ok(Err(NoSegment::OptedOut)),
@@ -284,10 +304,13 @@ impl Local {
     }
 }
 
+/// What the receipt format calls the customer.
+const CUSTOMER: &str = "customer";
+
 /// Maps a spec to the receipt format.
 fn receipt_columns(spec: &mut Spec, receipts: &Receipts) {
     let t = &mut spec.sources.transactions;
-    "customer".clone_into(&mut t.unit);
+    CUSTOMER.clone_into(&mut t.unit);
     "date".clone_into(&mut t.date);
     t.date_format = None;
     t.basket = t.basket.take().map(|_| "basket".to_owned());

@@ -37,14 +37,17 @@ pub struct AudienceManifest {
     pub expires: String,
     /// Every segment in it has at least so many people.
     pub minimum: u64,
-    /// Bits that the ids of this epoch can reveal by now, this hand-over included, such as "3.17".
+    /// Bits that the ids of this epoch can reveal by now, this hand-over included, such as "3.17". Removals alone count, and are
+    /// never refused for it.
     pub linkability_bits: String,
-    /// The most that they may.
+    /// The most that they may when an audience goes out.
     pub linkability_bits_at_most: u8,
     /// SHA-256 of the manifest of the release that people were assigned by.
     pub release_manifest_sha256: String,
-    /// When the consents were taken, UTC, RFC 3339.
-    pub consent_taken: String,
+    /// When the consents were taken that were held against, UTC, RFC 3339. Not there when none counted: then removals alone are
+    /// handed over, of everybody.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub consent_taken: Option<String>,
     /// Whether the audience takes the place of all that was handed over before. False only for removals alone.
     pub full_replace: bool,
     /// The files.

@@ -107,6 +107,10 @@ pub struct Handing<'a> {
     pub epoch: &'a str,
     /// Hundredths of a bit that it can reveal.
     pub bits: u32,
+    /// Hundredths of a bit that ids of this destination and epoch could reveal before, by which it was found to fit.
+    pub bits_before: u32,
+    /// The generation of the audience key that its ids were made with.
+    pub ids: u32,
     /// When it was made.
     pub created: DateTime<Utc>,
     /// When the epoch ends.
@@ -129,31 +133,44 @@ impl Store {
         ledger.with_extension("audience")
     }
 
-    /// Opens a population's store, and makes it when there is none. What has expired by `now` is removed.
+    /// Opens a population's store, and makes it when there is none. Nothing in it changes.
     ///
     /// # Errors
     /// [`StoreError`], but for [`StoreError::Lost`].
-    pub fn open(path: &Path, population: &str, vault: Vault, now: DateTime<Utc>) -> Result<Self, StoreError> {
+    pub fn open(path: &Path, population: &str, vault: Vault) -> Result<Self, StoreError> {
         let conn = file::open(path, population)?;
-        let store = Self { conn, path: path.to_owned(), vault };
-        store.purge(now)?;
-        Ok(store)
+        Ok(Self { conn, path: path.to_owned(), vault })
     }
 
     fn error(&self, error: &rusqlite::Error) -> StoreError {
         file::error(&self.path, error)
     }
 
-    fn purge(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let now = now.timestamp();
-        let purged = self.conn.execute("DELETE FROM person WHERE expires <= ?1", [now]).and_then(|_| {
-            // A hand-over counts for its epoch's bits until the epoch ends.
-            self.conn.execute("DELETE FROM hand_over WHERE expires <= ?1 AND epoch_ends <= ?1", [now])
-        });
-        purged.map(drop).map_err(|error| self.error(&error))
+    /// Removes who has expired by `now`, and says of each such hand-over that its people are gone: if the clock was wrong, that is
+    /// noticed once it is right. A hand-over counts for its epoch's bits until the epoch ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Io`].
+    pub fn purge(&mut self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let (path, now) = (self.path.clone(), now.timestamp());
+        let sql = |error: rusqlite::Error| file::error(&path, &error);
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        tx.execute("DELETE FROM person WHERE expires <= ?1", [now]).map_err(sql)?;
+        tx.execute("UPDATE hand_over SET purged = 1 WHERE expires <= ?1", [now]).map_err(sql)?;
+        tx.execute("DELETE FROM hand_over WHERE expires <= ?1 AND epoch_ends <= ?1", [now]).map_err(sql)?;
+        tx.commit().map_err(sql)
     }
 
-    /// Whether it knows a hand-over by its manifest's SHA-256.
+    /// Whether it still has everybody of a hand-over, named by its manifest's SHA-256.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Io`].
+    pub fn has_people_of(&self, manifest_sha256: &str) -> Result<bool, StoreError> {
+        let text = "SELECT EXISTS (SELECT 1 FROM hand_over WHERE manifest = ?1 AND purged = 0)";
+        self.conn.query_row(text, [manifest_sha256], |row| row.get(0)).map_err(|error| self.error(&error))
+    }
+
+    /// Whether it knows a hand-over by its manifest's SHA-256, with or without its people.
     ///
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Io`].
@@ -171,25 +188,27 @@ impl Store {
         self.conn.query_row(text, [destination, epoch], |row| row.get(0)).map_err(|error| self.error(&error))
     }
 
-    /// The epoch in which an audience last went to a destination.
+    /// The epoch of the ids that last went to a destination, and when it ends.
     ///
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Io`].
-    pub fn last_epoch(&self, destination: &str) -> Result<Option<String>, StoreError> {
+    pub fn last_epoch(&self, destination: &str) -> Result<Option<(String, DateTime<Utc>)>, StoreError> {
         use rusqlite::OptionalExtension;
-        let text = "SELECT epoch FROM hand_over WHERE destination = ?1 AND bits > 0 ORDER BY number DESC LIMIT 1";
-        self.conn.query_row(text, [destination], |row| row.get(0)).optional().map_err(|error| self.error(&error))
+        let text = "SELECT epoch, epoch_ends FROM hand_over WHERE destination = ?1 ORDER BY number DESC LIMIT 1";
+        let found = self.conn.query_row(text, [destination], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)));
+        let found = found.optional().map_err(|error| self.error(&error))?;
+        Ok(found.and_then(|(epoch, ends)| Some((epoch, DateTime::from_timestamp(ends, 0)?))))
     }
 
-    /// Every pseudonym that a destination may still hold, sorted.
+    /// Every pseudonym that a destination may still hold at `now`, sorted.
     ///
     /// # Errors
     /// [`StoreError::Tampered`], [`StoreError::Busy`], [`StoreError::Io`].
-    pub fn held(&self, destination: &str) -> Result<BTreeSet<String>, StoreError> {
+    pub fn held(&self, destination: &str, now: DateTime<Utc>) -> Result<BTreeSet<String>, StoreError> {
         let sql = |error: rusqlite::Error| self.error(&error);
-        let text = "SELECT epoch, unit, generation, pseudonym FROM person WHERE destination = ?1";
+        let text = "SELECT epoch, unit, generation, pseudonym FROM person WHERE destination = ?1 AND expires > ?2";
         let mut query = self.conn.prepare(text).map_err(sql)?;
-        let mut rows = query.query([destination]).map_err(sql)?;
+        let mut rows = query.query(params![destination, now.timestamp()]).map_err(sql)?;
         let mut held = BTreeSet::new();
         while let Some(row) = rows.next().map_err(sql)? {
             let (epoch, unit): (String, Option<Vec<u8>>) = (row.get(0).map_err(sql)?, row.get(1).map_err(sql)?);
@@ -204,7 +223,7 @@ impl Store {
     /// disk when this returns.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Busy`] when another hand-over came in since its bits were counted.
     pub fn record<'a>(
         &mut self,
         handing: &Handing<'_>,
@@ -214,6 +233,11 @@ impl Store {
         let sql = |error: rusqlite::Error| file::error(&path, &error);
         let Handing { destination, epoch, .. } = *handing;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        let text = "SELECT COALESCE(SUM(bits), 0) FROM hand_over WHERE destination = ?1 AND epoch = ?2";
+        let before: u32 = tx.query_row(text, [destination, epoch], |row| row.get(0)).map_err(sql)?;
+        if before != handing.bits_before {
+            return Err(StoreError::Busy { path: file::shown(&path) });
+        }
         tx.execute(
             "INSERT OR IGNORE INTO hand_over(manifest, destination, epoch, bits, created, epoch_ends, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![
@@ -230,8 +254,8 @@ impl Store {
         {
             let mut insert = tx
                 .prepare(
-                    "INSERT INTO person(destination, epoch, unit, generation, pseudonym, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                     ON CONFLICT(destination, epoch, unit) DO UPDATE SET generation = excluded.generation, \
+                    "INSERT INTO person(destination, epoch, unit, ids, generation, pseudonym, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                     ON CONFLICT(destination, epoch, unit, ids) DO UPDATE SET generation = excluded.generation, \
                      pseudonym = excluded.pseudonym, expires = max(expires, excluded.expires)",
                 )
                 .map_err(sql)?;
@@ -241,7 +265,7 @@ impl Store {
                 let sealed = keeper.seal(pseudonym, destination, epoch, Some(&unit)).ok_or(StoreError::Random)?;
                 let expires = handing.expires.timestamp();
                 insert
-                    .execute(params![destination, epoch, &unit[..], keeper.generation(), sealed, expires])
+                    .execute(params![destination, epoch, &unit[..], handing.ids, keeper.generation(), sealed, expires])
                     .map_err(sql)?;
             }
         }

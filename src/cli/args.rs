@@ -109,6 +109,13 @@ pub(super) struct AssignArgs {
     /// this one].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// The register of opt-outs, if the spec names one and the receipts name the customer [default: what the spec names, else one per
+    /// population in your data directory].
+    #[arg(long, value_name = "FILE", env = "TACTFUL_REGISTER")]
+    pub register: Option<PathBuf>,
+    /// The folder of the population's keys, for the register [default: one per population in your folder of settings].
+    #[arg(long, value_name = "DIR", env = "TACTFUL_KEYS")]
+    pub keys: Option<PathBuf>,
     /// What the columns are called: as in docs/assign.md, or as the spec names those of the transactions.
     #[arg(long, value_enum, default_value_t = Naming::Receipt)]
     pub columns: Naming,

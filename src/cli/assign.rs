@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::args::{AssignArgs, Naming};
-use super::{Answer, Failure};
+use super::{Answer, Failure, register_at};
 use crate::audience::{Columns, EdgeModel, Found, Local, LocalError, NoSegment, Receipts};
+use crate::consent::register::OptedOutSet;
+use crate::engine;
 use crate::release::{self, Release, plain, read};
 use crate::source::RawError;
 use crate::spec;
@@ -34,12 +36,25 @@ pub(super) fn assign(args: &AssignArgs) -> Result<Answer, Failure> {
             Naming::Receipt => Columns::Receipt,
             Naming::Spec => Columns::Spec,
         };
-        local.assign(&receipts(&args.receipts, local.separator(columns))?, columns, &base(args))?
+        let receipts = receipts(&args.receipts, local.separator(columns))?;
+        let base = base(args);
+        let asked = local.asks_register(&receipts, columns);
+        let out = asked.then(|| opted_out(&local, args, &base)).transpose()?;
+        local.assign(&receipts, columns, &base, out.as_ref())?
     };
     match found {
         Ok(found) => Ok(placed(&local, &found)),
         Err(reason) => Err(Failure::NoSegment(nowhere(&local, reason))),
     }
+}
+
+/// Who is in the register that the spec names.
+fn opted_out(local: &Local, args: &AssignArgs, base: &Path) -> Result<OptedOutSet, Failure> {
+    let spec = local.spec();
+    let at = register_at(spec, base, args.register.as_deref(), args.keys.as_deref())?;
+    let register = engine::open_register(spec, base, None, at.as_ref())?;
+    let out = register.map(|mut register| register.opted_out()).transpose()?;
+    Ok(out.ok_or(RawError::NoRegister)?)
 }
 
 /// Where relative paths of the spec start.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::args::SpecArgs;
 use super::{Answer, Failure, hygiene, open};
-use crate::engine::{self, HandOver, HandedOver};
+use crate::engine::{self, HandOver, HandedOver, Which};
 use crate::keys::{Place, Ring};
 use crate::source::error::printable;
 use crate::source::memory::Memory;
@@ -46,6 +46,12 @@ pub(super) struct PseudonymsArgs {
     /// An `own_channel` of the spec's [[destinations]].
     #[arg(long, value_name = "NAME")]
     pub destination: String,
+    /// The epoch, as the manifest of a hand-over names it [default: that of this moment].
+    #[arg(long, value_name = "NAME")]
+    pub epoch: Option<String>,
+    /// The generation of the audience key, for ids from before it was rotated [default: the newest].
+    #[arg(long, value_name = "N")]
+    pub generation: Option<u32>,
 }
 
 /// The keys of a spec's population, kept clear of its data.
@@ -93,7 +99,10 @@ fn text(handed: &HandedOver, out: Option<&str>) -> String {
         let names = if handed.segments.is_empty() { "none".to_owned() } else { handed.segments.join(", ") };
         let _ = writeln!(text, "Segments: {names}. Each has at least {} people who consented.", manifest.minimum);
     } else {
-        text.push_str("Ids to delete alone; nobody's segment.\n");
+        text.push_str("Ids to delete alone; nobody's segment. The list tells who left.\n");
+        if manifest.consent_taken.is_none() {
+            text.push_str("No consent counts now, or the spec no longer has the destination: everything it holds must go.\n");
+        }
     }
     if handed.below > 0 {
         let _ = writeln!(text, "{} below the minimum and left out whole.", segments(handed.below));
@@ -122,7 +131,8 @@ pub(super) fn pseudonyms(args: &PseudonymsArgs) -> Result<Answer, Failure> {
     let ring = ring(&opened.spec, &opened.base, args.spec.keys.as_deref())?;
     let lines = lines()?;
     let ids: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let made = engine::pseudonyms(&opened.spec, &args.destination, &ring, Utc::now(), &ids)?;
+    let which = Which { epoch: args.epoch.as_deref(), generation: args.generation };
+    let made = engine::pseudonyms(&opened.spec, &args.destination, &ring, (which, Utc::now()), &ids)?;
     let text = made.iter().fold(String::new(), |text, pseudonym| text + pseudonym + "\n");
     Ok(Answer { text, value: json!({ "pseudonyms": made }) })
 }
@@ -130,7 +140,9 @@ pub(super) fn pseudonyms(args: &PseudonymsArgs) -> Result<Answer, Failure> {
 /// The lines of stdin.
 pub(super) fn lines() -> Result<Vec<String>, Failure> {
     let mut text = String::new();
-    let read = std::io::stdin().take(MOST_BYTES).read_to_string(&mut text);
-    read.map_err(|_| Failure::Usage("stdin must hold ids, one a line, in UTF-8".into()))?;
-    Ok(text.lines().map(str::to_owned).collect())
+    let read = std::io::stdin().take(MOST_BYTES + 1).read_to_string(&mut text);
+    if read.map_or(true, |size| size as u64 > MOST_BYTES) {
+        return Err(Failure::Usage("stdin must hold ids, one a line, in UTF-8, at most 1 GiB of them".into()));
+    }
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).lines().map(str::to_owned).collect())
 }

@@ -51,6 +51,11 @@ fn text(certificate: &Certificate, out: &str) -> String {
     } else {
         "Delete those rows, then do this again: it proves that none is left.\n"
     });
+    text.push_str(if certificate.store_forgotten {
+        "The store of hand-overs no longer knows which pseudonym was theirs.\n"
+    } else {
+        "Nothing was ever handed over, so there is no store to forget them.\n"
+    });
     text.push_str(if certificate.kept_out {
         "They stand in the register of opt-outs, so no later import brings them back.\n"
     } else {

@@ -202,14 +202,24 @@ fn open(args: &SpecArgs) -> Result<Opened, Failure> {
     let folder = args.spec.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base = args.data.clone().unwrap_or_else(|| folder.to_path_buf());
     let ledger = ledger_path(args.ledger.as_deref(), &spec.population)?;
-    let file = match (&spec.sources.register, &args.register) {
-        (None, _) => None,
-        (Some(RegisterFile::At(path)), None) => Some(base.join(path)),
-        (Some(_), named) => Some(register_path(named.as_deref(), &spec.population)?),
-    };
-    let keys = || Place::find(args.keys.as_deref(), hygiene::handed(), &spec.population);
-    let register = file.map(|file| Ok::<_, Failure>(RegisterAt { file, keys: keys()? })).transpose()?;
+    let register = register_at(&spec, &base, args.register.as_deref(), args.keys.as_deref())?;
     Ok(Opened { spec, base, ledger, register })
+}
+
+/// Where the register that a spec names is, with its keys; `None` when it names none.
+fn register_at(
+    spec: &Spec,
+    base: &Path,
+    named: Option<&Path>,
+    keys: Option<&Path>,
+) -> Result<Option<RegisterAt>, Failure> {
+    let file = match (&spec.sources.register, named) {
+        (None, _) => return Ok(None),
+        (Some(RegisterFile::At(path)), None) => base.join(path),
+        (Some(_), named) => register_path(named, &spec.population)?,
+    };
+    let keys = Place::find(keys, hygiene::handed(), &spec.population)?;
+    Ok(Some(RegisterAt { file, keys }))
 }
 
 /// The register of opt-outs named on the command line or in `TACTFUL_REGISTER`, else the population's own in the user's data

@@ -13,7 +13,6 @@ use super::args::optout::{OptoutVerb, RegisterArgs, WhoArgs};
 use super::progress::stop_on_interrupt;
 use super::{Answer, Failure, keys, register_path};
 use crate::consent::batch;
-use crate::consent::canonical_id;
 use crate::consent::code::{Code, looks_like_a_code};
 use crate::consent::drops::{After, Dropped, Drops};
 use crate::consent::register::{Act, Register, RegisterError, Who};
@@ -65,7 +64,7 @@ fn given(text: &str) -> Result<String, Failure> {
     }
     let mut line = String::new();
     let read = std::io::stdin().take(LONGEST).read_to_string(&mut line);
-    let one = line.trim_end_matches(['\r', '\n']);
+    let one = line.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']);
     match read {
         Ok(size) if (size as u64) < LONGEST && !one.contains('\n') => Ok(one.to_owned()),
         _ => Err(Failure::Usage(
@@ -132,7 +131,8 @@ fn watch(drops: &Drops, register: &mut Register, every: Option<Duration>, talk: 
 
 fn code(args: &RegisterArgs, id: &str) -> Result<Answer, Failure> {
     let text = given(id)?;
-    let code = open(args)?.code(canonical_id(&text).ok_or(RegisterError::NoId)?)?;
+    let Some(Who::Id(id)) = Who::by_id(&text) else { return Err(RegisterError::NoId.into()) };
+    let code = open(args)?.code(&id)?;
     Ok(Answer { text: format!("{code}\n"), value: json!({ "code": code }) })
 }
 

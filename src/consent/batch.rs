@@ -6,7 +6,7 @@
 
 use std::io::{Cursor, Read};
 
-use super::code::Code;
+use super::code::{Code, looks_like_a_code};
 use super::register::{Act, RegisterError, Who};
 use crate::keys::Ring;
 
@@ -98,6 +98,8 @@ impl Columns {
         };
         let who = match (cell(self.id), cell(self.code)) {
             _ if record.len() != self.width => None,
+            // As an id it would be entered, and whose it is would not be out.
+            (id, "") if looks_like_a_code(id) => None,
             (id, "") => Who::by_id(id),
             ("", code) => match Code::read(code, ring) {
                 Ok(code) => Some(Who::Code(code)),

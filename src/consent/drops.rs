@@ -2,9 +2,11 @@
 //!
 //! A file `NAME.csv` that nobody has touched for a while is first taken into the folder `taken`, which is the program's own, so that nobody
 //! can put another one in its place; then entered; then put into `done`, or into `refused` when it cannot be taken. A program
-//! that is killed in between finds it in `taken` the next time, and enters it again: the same entries twice are the same as once.
+//! that is killed in between finds it in `taken` the next time. It cannot know how much of it was entered, nor who opted out since, so
+//! of such a file only those are entered who go out; if it brings anybody back, it then goes to `refused`, for a person to look at.
 //! Files are entered in the order of their times, so that who went out and came back is in.
 
+use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -18,7 +20,7 @@ use super::batch::{self, MOST_BYTES};
 use super::register::{Register, RegisterError};
 use crate::source::error::printable;
 
-/// Most files that are taken in one round, so that a flood does not fill the memory with names.
+/// Most files that are taken in one round, so that a flood does not fill the memory with names. Other files do not count.
 const MOST_FILES: usize = 10_000;
 
 /// What happens to a batch that was entered.
@@ -63,7 +65,8 @@ impl Drops {
     /// nobody has written to it for `settle`.
     ///
     /// # Errors
-    /// [`RegisterError::Io`] when it is no folder or may not be changed, [`RegisterError::Busy`] when another program watches it.
+    /// [`RegisterError::Batch`] when it is no folder, may not be changed, or one of the three is not the caller's alone;
+    /// [`RegisterError::Busy`] when another program watches it.
     pub fn open(path: &Path, settle: Duration, after: After) -> Result<Self, RegisterError> {
         let failed =
             |_: Errno| RegisterError::Batch { file: printable(path), why: "this is no folder that can be watched" };
@@ -76,7 +79,14 @@ impl Drops {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(failed(error)),
             }
-            rustix::fs::openat(&folder, name, flags, Mode::empty()).map_err(failed)
+            let own = rustix::fs::openat(&folder, name, flags, Mode::empty()).map_err(failed)?;
+            let about = rustix::fs::fstat(&own).map_err(failed)?;
+            // Made beforehand by somebody else, it would be theirs.
+            if about.st_uid != rustix::process::geteuid().as_raw() || about.st_mode & 0o077 != 0 {
+                let why = "its folders `taken`, `done` and `refused` must be the user's own, with mode 0700; remove what is not";
+                return Err(RegisterError::Batch { file: printable(path), why });
+            }
+            Ok(own)
         };
         let (taken, done, refused) = (own("taken")?, own("done")?, own("refused")?);
         Ok(Self { path: printable(path), folder, taken, done, refused, settle, after })
@@ -91,14 +101,18 @@ impl Drops {
     /// Takes what is there. `tell` hears of each file that came to an end; how many were refused.
     ///
     /// # Errors
-    /// What is wrong with the register or with the folder; files that were taken stay in `taken` for the next time.
+    /// What is wrong with the register or with the folder; files that were taken stay in `taken` for the next time. With more than
+    /// 10,000 batches at once, those that were taken are entered and then it is [`RegisterError::Flood`].
     pub fn take(&self, register: &mut Register, tell: &mut dyn FnMut(Dropped)) -> Result<u64, RegisterError> {
-        self.claim()?;
+        let (left, _) = self.names(&self.taken, |_, _| true)?;
+        let left: HashSet<CString> = left.into_iter().map(|(name, _)| name).collect();
+        let whole = self.claim()?;
         let mut refusals = 0;
-        for name in in_order(self.names(&self.taken)?) {
+        let (taken, all) = self.names(&self.taken, |_, _| true)?;
+        for name in in_order(taken) {
             let shown = name.to_string_lossy().into_owned();
             let shown = printable(Path::new(&shown));
-            match self.enter(&name, &shown, register)? {
+            match self.enter(&name, &shown, left.contains(&name), register)? {
                 Fate::Later => {}
                 Fate::Done => {
                     self.put_away(&name)?;
@@ -111,7 +125,10 @@ impl Drops {
                 }
             }
         }
-        Ok(refusals)
+        if whole && all {
+            return Ok(refusals);
+        }
+        Err(RegisterError::Flood { folder: self.path.clone() })
     }
 
     /// After it was entered.
@@ -126,22 +143,20 @@ impl Drops {
         RegisterError::Batch { file: self.path.clone(), why: "files cannot be moved in this folder" }
     }
 
-    /// Takes what has settled out of everybody's reach.
-    fn claim(&self) -> Result<(), RegisterError> {
+    /// Takes what has settled out of everybody's reach; whether that was all.
+    fn claim(&self) -> Result<bool, RegisterError> {
         let now = SystemTime::now();
-        for (name, about) in self.names(&self.folder)? {
-            let bytes = name.to_bytes();
-            let batch = bytes.len() > 4 && bytes[bytes.len() - 4..].eq_ignore_ascii_case(b".csv") && bytes[0] != b'.';
-            // A time to come is no reason to wait.
-            let settled = now.duration_since(touched(&about)).map_or(true, |age| age >= self.settle);
-            if batch && settled {
-                self.put(&self.folder, &name, &self.taken)?;
-            }
+        // A time to come is no reason to wait.
+        let settled = |about: &Stat| now.duration_since(touched(about)).map_or(true, |age| age >= self.settle);
+        let (names, all) = self.names(&self.folder, |name, about| is_batch(name) && settled(about))?;
+        for (name, _) in names {
+            self.put(&self.folder, &name, &self.taken)?;
         }
-        Ok(())
+        Ok(all)
     }
 
-    fn enter(&self, name: &CStr, shown: &str, register: &mut Register) -> Result<Fate, RegisterError> {
+    /// Enters a file of `taken`; of one that was `left` there by an earlier round, only who goes out.
+    fn enter(&self, name: &CStr, shown: &str, left: bool, register: &mut Register) -> Result<Fate, RegisterError> {
         let refused = |why| Ok(Fate::Refused(RegisterError::Batch { file: shown.to_owned(), why }));
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let Ok(fd) = rustix::fs::openat(&self.taken, name, flags, Mode::empty()) else {
@@ -157,13 +172,23 @@ impl Drops {
         }
         let file = File::from(fd);
         let read = batch::read(&file, shown, register.ring());
-        let still = rustix::fs::fstat(&file).is_ok_and(|after| same_content(&before, &after));
-        if !still {
+        let still = || rustix::fs::fstat(&file).is_ok_and(|after| same_content(&before, &after));
+        if !still() {
             return Ok(Fate::Later);
         }
-        let entered = read.and_then(|acts| register.record(&acts));
+        let entered = read.and_then(|mut acts| {
+            let all = acts.len();
+            acts.retain(|act| act.out || !left);
+            if !acts.is_empty() {
+                register.record(&acts)?;
+            }
+            Ok(acts.len() == all)
+        });
         match entered {
-            Ok(()) => Ok(Fate::Done),
+            // What was added meanwhile was not read.
+            Ok(_) if !still() => Ok(Fate::Later),
+            Ok(true) => Ok(Fate::Done),
+            Ok(false) => Ok(Fate::Refused(RegisterError::CutOff { file: shown.to_owned() })),
             // The batch's own fault; all else is the register's.
             Err(error) if error.is_of_the_entry() => Ok(Fate::Refused(error)),
             Err(error) => Err(error),
@@ -191,17 +216,32 @@ impl Drops {
         Err(self.failed())
     }
 
-    fn names(&self, folder: &OwnedFd) -> Result<Vec<(CString, Stat)>, RegisterError> {
+    /// Names of `folder` that are `wanted`, at most [`MOST_FILES`], and whether those are all.
+    fn names(
+        &self,
+        folder: &OwnedFd,
+        wanted: impl Fn(&CStr, &Stat) -> bool,
+    ) -> Result<(Vec<(CString, Stat)>, bool), RegisterError> {
         let mut names = Vec::new();
         for entry in Dir::read_from(folder).map_err(|_| self.failed())? {
             let name = entry.map_err(|_| self.failed())?.file_name().to_owned();
-            let there = rustix::fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW);
-            if name.to_bytes() != b"." && name.to_bytes() != b".." && names.len() < MOST_FILES {
-                names.extend(there.ok().map(|about| (name, about)));
+            let Ok(about) = rustix::fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            if name.to_bytes() == b"." || name.to_bytes() == b".." || !wanted(&name, &about) {
+                continue;
             }
+            if names.len() == MOST_FILES {
+                return Ok((names, false));
+            }
+            names.push((name, about));
         }
-        Ok(names)
+        Ok((names, true))
     }
+}
+
+/// Whether a name is that of a batch.
+fn is_batch(name: &CStr) -> bool {
+    let bytes = name.to_bytes();
+    bytes.len() > 4 && bytes[bytes.len() - 4..].eq_ignore_ascii_case(b".csv") && bytes[0] != b'.'
 }
 
 /// Names in the order of the times at which their files were written.

@@ -9,22 +9,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
-use rustix::fs::{Mode, OFlags};
 use tactful_kernel::Ledger;
 use tactful_kernel::ledger::Audience;
 
+use super::handed::{addressed, alone, complete, destination};
 use super::{EngineError, RegisterAt, open_ledger, open_register, record, sha256};
 use crate::audience::{
     Assigner, AudienceError, AudienceFile, AudienceManifest, Epoch, Handing, MANIFEST_VERSION, Pseudonyms, Store,
-    StoreError, Vault, linkability, profile,
+    Vault, linkability, profile,
 };
 use crate::consent::canonical_id;
 use crate::consent::register::Register;
 use crate::feature::{self, Who};
 use crate::keys::Ring;
 use crate::release::publish::Folder;
-use crate::release::publish::lock::{self, Lock};
 use crate::release::{Contents, FileName, Release, is_repeated, read, spec_of};
+use crate::source::RawError;
 use crate::source::memory::Memory;
 use crate::spec::sensitive::Policy;
 use crate::spec::{Destination, Role, Spec, Window};
@@ -73,26 +73,46 @@ pub struct HandedOver {
 /// # Errors
 /// [`EngineError`]; after an error nothing is at `out`.
 pub fn hand_over(job: &HandOver<'_>) -> Result<HandedOver, EngineError> {
-    let destination = destination(job.spec, job.destination)?;
+    // Never makes one: a hand-over belongs to a ledger that paid for its release.
+    drop(Ledger::open_existing(job.ledger)?);
     let folder = job.out.map(Folder::begin).transpose()?;
     let path = Store::beside(job.ledger);
     let _alone = alone(&path)?;
-    let (mut ledger, contents, release) = known(job)?;
-    let assigner = Assigner::of(&release)?;
-    fits(job.spec, &release)?;
+    let ledger = open_ledger(job.spec, job.ledger)?;
+    let (destination, retired) = addressed(job.spec, &ledger, job.destination, job.removals_only, job.now)?;
+    let destination = destination.as_ref();
+    let (mut ledger, contents, release) = known(job, ledger)?;
+    // Removals place nobody, so nothing about segments stands in their way.
+    let assigner = if job.removals_only { None } else { Some(Assigner::of(&release)?) };
+    if !job.removals_only {
+        fits(job.spec, &release)?;
+    }
     let vault = Vault::of(job.ring)?;
     // A rehearsal makes no store.
     let mut store = (folder.is_some() || path.exists())
-        .then(|| Store::open(&path, &job.spec.population, vault, job.now))
+        .then(|| Store::open(&path, &job.spec.population, vault))
         .transpose()
         .map_err(AudienceError::from)?;
-    complete(&ledger, store.as_ref(), &path, job.now)?;
-    let plan = plan(job, destination, &release, store.as_ref())?;
+    let epoch = Epoch::at(destination.epoch, job.now).ok_or(EngineError::Internal("the calendar ended"))?;
+    // Removals are never refused for their bits, so they need not be known.
+    let counted = (!job.removals_only).then_some((destination.name.as_str(), &epoch));
+    complete(&ledger, store.as_ref(), &path, job.now, counted)?;
+    let plan = plan(job, destination, &epoch, &release, store.as_ref())?;
 
-    let people = people(job, destination, &assigner)?;
-    let held = store.as_ref().map_or(Ok(BTreeSet::new()), |store| store.held(&destination.name));
-    let content = compose(job, destination, &plan, &release, &people, &held.map_err(AudienceError::from)?)?;
-    let (manifest, files) = manifest(job, destination, &plan, (&contents, &release), &content)?;
+    let (people, consent_taken) = if retired {
+        (Vec::new(), None)
+    } else {
+        match people(job, destination, assigner.as_ref()) {
+            // Nobody's consent counts, so whatever is out there must go.
+            Err(EngineError::Raw(RawError::Consent(_))) if job.removals_only => (Vec::new(), None),
+            found => found?,
+        }
+    };
+    let held = store.as_ref().map_or(Ok(BTreeSet::new()), |store| store.held(&destination.name, job.now));
+    let ids = Pseudonyms::of(job.ring)?;
+    let held = held.map_err(AudienceError::from)?;
+    let content = compose(job, destination, &plan, &release, &people, (&ids, &held))?;
+    let (manifest, files) = manifest(job, destination, &plan, (&contents, &release), &content, consent_taken)?;
     let bytes = manifest.to_json();
 
     if let (Some(mut folder), Some(store)) = (folder, &mut store) {
@@ -108,11 +128,14 @@ pub fn hand_over(job: &HandOver<'_>) -> Result<HandedOver, EngineError> {
             destination: &destination.name,
             epoch: &plan.epoch_of_ids,
             bits: plan.bits,
+            bits_before: plan.bits_of_epoch - plan.bits,
+            ids: ids.generation(),
             created: job.now,
             epoch_ends: plan.epoch_ends,
             expires: plan.expires,
         };
         let rows = content.handed.iter().map(|handed| (handed.id, handed.pseudonym.as_str()));
+        store.purge(job.now).map_err(AudienceError::from)?;
         store.record(&handing, rows).map_err(AudienceError::from)?;
         #[cfg(feature = "planted-bugs")]
         tactful_kernel::plant::failpoint("audience.stored");
@@ -135,66 +158,49 @@ pub fn hand_over(job: &HandOver<'_>) -> Result<HandedOver, EngineError> {
     Ok(HandedOver { manifest, segments, below: content.below, absent: plan.absent })
 }
 
-/// The pseudonyms of ids, one by one, in the destination's epoch of this moment: for the shop's own channel, which knows
-/// customers by their ids. A function of key and id alone: it tells of nobody whether they are a customer.
+/// Which ids of a destination are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Which<'a> {
+    /// The name of an epoch; `None` for that of this moment.
+    pub epoch: Option<&'a str>,
+    /// The generation of the audience key; `None` for the newest.
+    pub generation: Option<u32>,
+}
+
+/// The pseudonyms of ids, one by one: for the shop's own channel, which knows customers by their ids. A function of key and id
+/// alone: it tells of nobody whether they are a customer.
 ///
 /// # Errors
-/// [`AudienceError::NoDestination`], [`AudienceError::NotOwn`], [`crate::keys::KeyError`].
+/// [`AudienceError::NoDestination`], [`AudienceError::NotOwn`], [`AudienceError::NoEpoch`], [`AudienceError::NoGeneration`],
+/// [`crate::keys::KeyError`].
 pub fn pseudonyms(
     spec: &Spec,
     destination: &str,
     ring: &Ring,
-    now: DateTime<Utc>,
+    (which, now): (Which<'_>, DateTime<Utc>),
     ids: &[&str],
 ) -> Result<Vec<String>, EngineError> {
     let destination = self::destination(spec, destination)?;
     if destination.role != Role::OwnChannel {
         return Err(AudienceError::NotOwn { destination: destination.name.clone() }.into());
     }
-    let epoch = Epoch::at(destination.epoch, now).ok_or(EngineError::Internal("the calendar ended"))?;
-    let pseudonyms = Pseudonyms::of(ring)?;
-    let named = |id: &&str| pseudonyms.of_person(&destination.name, &epoch.name, canonical_id(id).unwrap_or_default());
+    let epoch = match which.epoch {
+        Some(name) => Epoch::named(name).ok_or(AudienceError::NoEpoch)?,
+        None => Epoch::at(destination.epoch, now).ok_or(EngineError::Internal("the calendar ended"))?,
+    };
+    let pseudonyms = match which.generation {
+        Some(generation) => {
+            Pseudonyms::of_generation(ring, generation).ok_or(AudienceError::NoGeneration { generation })?
+        }
+        None => Pseudonyms::of(ring)?,
+    };
+    let whose = (destination.name.as_str(), destination.role);
+    let named = |id: &&str| pseudonyms.of_person(whose, &epoch.name, canonical_id(id).unwrap_or_default());
     Ok(ids.iter().map(named).collect())
 }
 
-/// The destination of a name.
-fn destination<'a>(spec: &'a Spec, name: &str) -> Result<&'a Destination, EngineError> {
-    let known: Vec<&str> = spec.destinations.iter().map(|destination| destination.name.as_str()).collect();
-    let found = spec.destinations.iter().find(|destination| destination.name == name);
-    found.ok_or_else(|| {
-        let known = if known.is_empty() {
-            "nothing is handed to anybody until the spec says to whom".to_owned()
-        } else {
-            format!("known are {}", known.join(", "))
-        };
-        AudienceError::NoDestination { name: name.chars().filter(|c| !c.is_control()).take(80).collect(), known }.into()
-    })
-}
-
-/// The right to hand over audiences of a population.
-fn alone(store: &Path) -> Result<Option<Lock>, EngineError> {
-    const LOCK: (&str, &str) = (".tactful-audience-", ".lock");
-    let store = std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
-    let Some(folder) = store.parent() else { return Ok(None) };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(folder) = rustix::fs::open(folder, flags, Mode::empty()) else { return Ok(None) };
-    lock::sweep(&folder, LOCK.0, LOCK.1, |_| ());
-    let name = sha256(store.file_name().unwrap_or_default().as_encoded_bytes());
-    match Lock::take(&folder, &format!("{}{}{}", LOCK.0, &name[..32], LOCK.1)) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(AudienceError::from(StoreError::Busy { path: crate::source::error::printable(&store) }).into())
-        }
-        // Where no lock can be had, the store's transactions still let one hand-over in after the other.
-        Err(_) => Ok(None),
-    }
-}
-
 /// The release, whole and known to the ledger of its population.
-fn known(job: &HandOver<'_>) -> Result<(Ledger, Contents, Release), EngineError> {
-    // Never makes one: a hand-over belongs to a ledger that paid for its release.
-    drop(Ledger::open_existing(job.ledger)?);
-    let ledger = open_ledger(job.spec, job.ledger)?;
+fn known(job: &HandOver<'_>, ledger: Ledger) -> Result<(Ledger, Contents, Release), EngineError> {
     if let Err(stray) = record::standing(&ledger, job.release)? {
         let ledger = job.ledger.display().to_string();
         return Err(EngineError::UnknownReleases { ledger, strays: vec![(job.release.display().to_string(), stray)] });
@@ -229,24 +235,6 @@ fn fits(spec: &Spec, release: &Release) -> Result<(), AudienceError> {
     if policy { Ok(()) } else { other("another policy of what is sensitive") }
 }
 
-/// That the store knows every hand-over on record that still counts.
-fn complete(ledger: &Ledger, store: Option<&Store>, path: &Path, now: DateTime<Utc>) -> Result<(), EngineError> {
-    let now = now.timestamp().unsigned_abs();
-    for handed in ledger.audiences()?.iter().filter(|handed| handed.expires > now) {
-        let known = store.map_or(Ok(false), |store| store.knows(&handed.manifest_sha256));
-        if !known.map_err(AudienceError::from)? {
-            let until = DateTime::from_timestamp(handed.expires.cast_signed(), 0).unwrap_or_default();
-            let lost = StoreError::Lost {
-                path: crate::source::error::printable(path),
-                destination: handed.destination.clone(),
-                until: until.date_naive().to_string(),
-            };
-            return Err(AudienceError::from(lost).into());
-        }
-    }
-    Ok(())
-}
-
 /// What is public about a hand-over before anybody's purchases are looked at.
 struct Plan {
     /// By the release's order: whether the segment goes there.
@@ -264,29 +252,31 @@ struct Plan {
 fn plan(
     job: &HandOver<'_>,
     destination: &Destination,
+    epoch: &Epoch,
     release: &Release,
     store: Option<&Store>,
 ) -> Result<Plan, EngineError> {
     let goes = |id: &String| destination.segments.as_ref().is_none_or(|segments| segments.contains(id));
     let wanted: Vec<bool> = release.segments.iter().map(|segment| goes(&segment.id)).collect();
     let there = wanted.iter().filter(|wanted| **wanted).count();
-    if there == 0 {
+    if there == 0 && !job.removals_only {
         return Err(AudienceError::NoSegment { destination: destination.name.clone() }.into());
     }
     let minimum = [job.spec.segments.floor, release.privacy.floor, destination.minimum.unwrap_or(0)]
         .into_iter()
         .max()
         .unwrap_or(0);
-    let epoch = Epoch::at(destination.epoch, job.now).ok_or(EngineError::Internal("the calendar ended"))?;
     let last = match (job.removals_only, store) {
         (true, Some(store)) => store.last_epoch(&destination.name).map_err(AudienceError::from)?,
         _ => None,
     };
-    let epoch_of_ids = last.unwrap_or_else(|| epoch.name.clone());
+    let current = || (epoch.name.clone(), epoch.end.and_time(NaiveTime::MIN).and_utc());
+    let (epoch_of_ids, epoch_ends) = last.unwrap_or_else(current);
     let before = store.map_or(Ok(0), |store| store.bits(&destination.name, &epoch_of_ids));
-    let bits = if job.removals_only { 0 } else { linkability::of_one(there as u32) };
+    // Who is missing from a list of removals is told by it, as by an audience of one segment.
+    let bits = linkability::of_one(if job.removals_only { 1 } else { there as u32 });
     let bits_of_epoch = before.map_err(AudienceError::from)?.saturating_add(bits);
-    if bits > 0 && bits_of_epoch > u32::from(destination.linkability_bits) * 100 {
+    if !job.removals_only && bits_of_epoch > u32::from(destination.linkability_bits) * 100 {
         return Err(AudienceError::Linkability {
             destination: destination.name.clone(),
             epoch: epoch_of_ids,
@@ -299,23 +289,26 @@ fn plan(
     let days = Days::new(destination.expires_after_days.into());
     let expires = job.now.checked_add_days(days).ok_or(EngineError::Internal("the calendar ended"))?;
     Ok(Plan {
-        absent: destination.segments.as_ref().map_or(0, |segments| segments.len() - there),
+        absent: destination.segments.as_ref().map_or(0, |segments| segments.len().saturating_sub(there)),
         wanted,
         minimum,
         epoch_of_ids,
-        epoch_ends: epoch.end.and_time(NaiveTime::MIN).and_utc(),
+        epoch_ends,
         expires,
         bits,
         bits_of_epoch,
     })
 }
 
-/// Everybody who consented and did not opt out: id, and place in the release's list of segments.
+/// Customers by id, each with the place of their segment in the release's list.
+type People = Vec<(String, Option<usize>)>;
+
+/// Everybody who consented and did not opt out, and when the consents were taken that this was held against.
 fn people(
     job: &HandOver<'_>,
     destination: &Destination,
-    assigner: &Assigner,
-) -> Result<Vec<(String, Option<usize>)>, EngineError> {
+    assigner: Option<&Assigner>,
+) -> Result<(People, Option<DateTime<Utc>>), EngineError> {
     let mut purposes = vec![destination.purpose.as_str()];
     // Whoever does not want to be part of segments is assigned none, whatever else they agreed to.
     let of_runs = job.spec.sources.consent.as_ref().and_then(|consent| consent.run_purpose.as_deref());
@@ -324,14 +317,14 @@ fn people(
     let out = register.as_mut().map(Register::opted_out).transpose()?.map(Arc::new);
     let who = Who { out, purposes: &purposes, now: job.now };
     let mut people = Vec::new();
-    feature::each_person(job.spec, job.base, &job.memory, &who, |id, steps| {
-        people.push((id.to_owned(), assigner.segment(steps)));
+    let taken = feature::each_person(job.spec, job.base, &job.memory, &who, |id, steps| {
+        people.push((id.to_owned(), assigner.and_then(|assigner| assigner.segment(steps))));
     })?;
     // Reading takes its time: whoever was entered meanwhile is out as well.
     if let Some(out) = register.as_mut().map(Register::opted_out).transpose()? {
         people.retain(|(id, _)| !out.contains(id));
     }
-    Ok(people)
+    Ok((people, taken))
 }
 
 /// Somebody who is in the audience.
@@ -362,7 +355,7 @@ fn compose<'a>(
     plan: &Plan,
     release: &Release,
     people: &'a [(String, Option<usize>)],
-    held: &BTreeSet<String>,
+    (ids, held): (&Pseudonyms, &BTreeSet<String>),
 ) -> Result<Content<'a>, EngineError> {
     let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
     for place in people.iter().filter_map(|(_, place)| *place) {
@@ -380,14 +373,13 @@ fn compose<'a>(
             return Err(AudienceError::NothingAbove { destination, minimum: plan.minimum }.into());
         }
     }
-    let ids = Pseudonyms::of(job.ring)?;
     let mut gone = held.clone();
     let mut handed = Vec::new();
     for (id, place) in people {
         let place = place.filter(|place| segments.contains(place));
         // In removals alone, whoever is among those who may be handed over keeps the id that is out.
         if place.is_some() || job.removals_only {
-            let pseudonym = ids.of_person(&destination.name, &plan.epoch_of_ids, id);
+            let pseudonym = ids.of_person((&destination.name, destination.role), &plan.epoch_of_ids, id);
             gone.remove(&pseudonym);
             handed.extend(place.map(|place| Handed { id, pseudonym, place }));
         }
@@ -403,6 +395,7 @@ fn manifest(
     plan: &Plan,
     (contents, release): (&Contents, &Release),
     content: &Content<'_>,
+    consent_taken: Option<DateTime<Utc>>,
 ) -> Result<(AudienceManifest, Vec<profile::ProfileFile>), EngineError> {
     let row = |handed: &Handed<'_>| (handed.pseudonym.clone(), release.segments[handed.place].id.as_str());
     let rows: Vec<(String, &str)> = content.handed.iter().map(row).collect();
@@ -410,7 +403,6 @@ fn manifest(
     let mut files = files.ok_or(EngineError::Internal("the audience was not written"))?.to_vec();
     files.retain(|file| file.what == "removals" || !job.removals_only);
     let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let consent_taken = feature::consent_taken(job.spec, job.base, &[&destination.purpose], job.now)?;
     let manifest = AudienceManifest {
         schema_version: MANIFEST_VERSION,
         kind: "audience".to_owned(),
@@ -429,7 +421,7 @@ fn manifest(
         linkability_bits: linkability::text(plan.bits_of_epoch),
         linkability_bits_at_most: destination.linkability_bits,
         release_manifest_sha256: contents.manifest_sha256(),
-        consent_taken: time(consent_taken),
+        consent_taken: consent_taken.map(time),
         full_replace: !job.removals_only,
         files: files
             .iter()

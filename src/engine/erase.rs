@@ -10,11 +10,12 @@ use std::path::Path;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
+use tactful_kernel::Ledger;
 
-use super::{EngineError, RegisterAt, open_register};
+use super::handed::{alone, complete};
+use super::{EngineError, RegisterAt, open_ledger, open_register};
 use crate::audience::{AudienceError, Store, Vault};
-use crate::consent::canonical_id;
-use crate::consent::register::{Act, Who};
+use crate::consent::register::{Act, RegisterError, Who};
 use crate::feature::rows_of;
 use crate::keys::Ring;
 use crate::release::publish::Folder;
@@ -36,7 +37,7 @@ pub struct Erase<'a> {
     pub register: Option<&'a RegisterAt>,
     /// The directory that shall appear.
     pub out: &'a Path,
-    /// The ids, as somebody wrote them.
+    /// The ids, as somebody wrote them, one a line; blank lines are none.
     pub ids: &'a [String],
     /// The moment.
     pub now: DateTime<Utc>,
@@ -70,6 +71,9 @@ pub struct Certificate {
     pub searched: Vec<Searched>,
     /// Whether no file holds a row of theirs.
     pub absent: bool,
+    /// Whether the store of hand-overs was there, whole, and no longer says whose any pseudonym of theirs is. False when nothing was
+    /// ever handed over, so that there is none.
+    pub store_forgotten: bool,
     /// Whether they stand in the register of opt-outs, so that a later import brings nobody back. False without a register.
     pub kept_out: bool,
 }
@@ -80,7 +84,9 @@ pub struct Certificate {
 /// # Errors
 /// [`EngineError`]; then nothing is at `out`, and what was erased stays so.
 pub fn erase(job: &Erase<'_>) -> Result<Certificate, EngineError> {
-    let ids: BTreeSet<String> = job.ids.iter().filter_map(|id| canonical_id(id)).map(str::to_owned).collect();
+    let ids = ids(job.ids)?;
+    // Never makes one: what is forgotten belongs to the ledger of what was handed over.
+    drop(Ledger::open_existing(job.ledger)?);
     let mut folder = Folder::begin(job.out)?;
     let vault = Vault::of(job.ring)?;
     // Not in the order of the ids.
@@ -88,12 +94,16 @@ pub fn erase(job: &Erase<'_>) -> Result<Certificate, EngineError> {
     // First of all, so that no import or run in between brings anybody back.
     let mut register = open_register(job.spec, job.base, Some(job.out), job.register)?;
     if let Some(register) = &mut register {
-        let acts = ids.iter().filter_map(|id| Who::by_id(id)).map(|who| Act { who, out: true });
+        let acts = ids.iter().map(|id| Act { who: Who::Id(id.clone()), out: true });
         register.record(&acts.collect::<Vec<_>>())?;
     }
     let path = Store::beside(job.ledger);
-    if path.exists() {
-        let mut store = Store::open(&path, &job.spec.population, vault, job.now).map_err(AudienceError::from)?;
+    let _alone = alone(&path)?;
+    let ledger = open_ledger(job.spec, job.ledger)?;
+    let store = path.exists().then(|| Store::open(&path, &job.spec.population, vault)).transpose();
+    let mut store = store.map_err(AudienceError::from)?;
+    complete(&ledger, store.as_ref(), &path, job.now, None)?;
+    if let Some(store) = &mut store {
         store.forget(&ids.iter().cloned().collect::<Vec<_>>()).map_err(AudienceError::from)?;
     }
     let sources = &job.spec.sources;
@@ -121,6 +131,7 @@ pub fn erase(job: &Erase<'_>) -> Result<Certificate, EngineError> {
         people: people.into_iter().collect(),
         absent: searched.iter().all(|file| file.absent),
         searched,
+        store_forgotten: store.is_some(),
         kept_out: register.is_some(),
     };
     let mut bytes = serde_json::to_vec_pretty(&certificate)
@@ -130,6 +141,28 @@ pub fn erase(job: &Erase<'_>) -> Result<Certificate, EngineError> {
     folder.write("certificate.json", &bytes)?;
     folder.publish()?;
     Ok(certificate)
+}
+
+/// The ids in canonical form: all of them, or none is erased.
+fn ids(lines: &[String]) -> Result<BTreeSet<String>, EngineError> {
+    const NAMED: usize = 20;
+    let (mut ids, mut wrong) = (BTreeSet::new(), Vec::new());
+    for (number, line) in (1_u64..).zip(lines).filter(|(_, line)| !line.trim().is_empty()) {
+        match Who::by_id(line) {
+            Some(Who::Id(id)) => drop(ids.insert(id)),
+            _ => wrong.push(number.to_string()),
+        }
+    }
+    let file = "the ids".to_owned();
+    if !wrong.is_empty() {
+        let more = if wrong.len() > NAMED { " and more" } else { "" };
+        let lines = format!("{}{more}", wrong[..wrong.len().min(NAMED)].join(", "));
+        return Err(RegisterError::Lines { file, count: wrong.len() as u64, lines }.into());
+    }
+    if ids.is_empty() {
+        return Err(RegisterError::Batch { file, why: "there is none, so nobody would be erased" }.into());
+    }
+    Ok(ids)
 }
 
 fn hash(path: &Path, shown: &str) -> Result<String, EngineError> {

@@ -9,6 +9,7 @@ mod draw;
 mod erase;
 mod error;
 mod forecast;
+mod handed;
 mod record;
 mod request;
 #[cfg(test)]
@@ -35,7 +36,7 @@ use crate::spec::Spec;
 
 pub use array::{ArrayCentres, ArrayJob, ArrayNoise, cluster_array};
 pub use assemble::even_odds;
-pub use audience::{HandOver, HandedOver, hand_over, pseudonyms};
+pub use audience::{HandOver, HandedOver, Which, hand_over, pseudonyms};
 pub use books::{Books, OnRecord, Promise, Spent, odds_in_100};
 pub use budget::{Costs, year_cap};
 pub(crate) use draw::{Drawn, measure};

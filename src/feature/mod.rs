@@ -168,6 +168,8 @@ struct Lines {
     mapping: Mapping,
     classes: Classes,
     out: Option<Arc<OptedOutSet>>,
+    /// When the consents were taken that were applied; `None` when none were asked for.
+    consent_taken: Option<DateTime<Utc>>,
     memory: Memory,
 }
 
@@ -211,6 +213,7 @@ fn lines(
     }
     progress(Stage::Inspecting);
     let consent = snapshot(spec, base, who.purposes, who.now)?;
+    let consent_taken = consent.as_ref().map(|snapshot| snapshot.taken);
     let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
     let mapping = Mapping::find(&shape, spec)?;
     let opt_outs = spec.sources.opt_outs.as_ref().map(|file| OptOutFile::inspect(file, base)).transpose()?;
@@ -238,7 +241,7 @@ fn lines(
             None => rows,
             Some(list) => list.keep_in(rows, &mapping.unit),
         };
-        Lines { rows, shape, mapping, classes, out, memory }
+        Lines { rows, shape, mapping, classes, out, consent_taken, memory }
     }))
 }
 
@@ -312,20 +315,6 @@ fn snapshot(spec: &Spec, base: &Path, purposes: &[&str], now: DateTime<Utc>) -> 
         (Some(consent), purposes) => Snapshot::inspect(consent, base, purposes, now).map(Some),
         (None, _) => Err(RawError::Internal { stage: "looking for consent" }),
     }
-}
-
-/// When the consents were taken that count now for these purposes.
-///
-/// # Errors
-/// [`RawError::Consent`], and structural codes of the consent file.
-pub(crate) fn consent_taken(
-    spec: &Spec,
-    base: &Path,
-    purposes: &[&str],
-    now: DateTime<Utc>,
-) -> Result<DateTime<Utc>, RawError> {
-    let snapshot = snapshot(spec, base, purposes, now)?;
-    snapshot.map(|snapshot| snapshot.taken).ok_or(RawError::Internal { stage: "looking for consent" })
 }
 
 /// Where a line's category comes from; loads the catalogue when it is from there.

@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, Engine, IntoLazy, UniqueKeepStrategy, col};
+use polars::prelude::{Column, DataFrame, DataType, Engine, IntoLazy, UniqueKeepStrategy, col};
 
 use super::{Account, Id, Lines, Room, aggregate, classes, group_count, lattice, room};
-use crate::consent::OptOutFile;
+use crate::consent::register::OptedOutSet;
+use crate::consent::{OptOutFile, canonical_id};
 use crate::contract::Mapping;
 use crate::source::memory::Memory;
 use crate::source::{RawError, Shape, guard};
@@ -24,20 +25,26 @@ pub(crate) enum Own {
     Row(Vec<i16>),
     /// No line is a purchase in the window.
     NoPurchase,
-    /// The customer is on the spec's list of those who opted out.
+    /// The customer is on the spec's list of those who opted out, or in the register.
     OptedOut,
     /// The lines are of more than one customer.
     Several,
 }
 
 /// Puts the lines of one customer on the lattice. `lines` are columns of text under the names that `spec` maps; `base` is where
-/// the products file and the opt-outs of `spec` are looked for, if it names any.
+/// the products file and the opt-outs of `spec` are looked for, if it names any. `out` is who is in the register, which a spec that
+/// names one needs.
 ///
 /// # Errors
 /// As [`super::bounded`], for what concerns columns, products and opt-outs. No error holds a cell.
-pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<String>>)]) -> Result<Own, RawError> {
-    if spec.sources.register.is_some() {
-        // It is not asked here, and whoever is in it must not be placed.
+pub(crate) fn own_row(
+    spec: &Spec,
+    base: &Path,
+    out: Option<&OptedOutSet>,
+    lines: &[(String, Vec<Option<String>>)],
+) -> Result<Own, RawError> {
+    if spec.sources.register.is_some() && out.is_none() {
+        // Whoever is in it must not be placed.
         return Err(RawError::NoRegister);
     }
     let internal = |_| RawError::Internal { stage: "reading receipts" };
@@ -47,12 +54,19 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
     let mapping = Mapping::find(&shape, spec)?;
     let count = |rows| guard::collect(rows, Engine::InMemory).map(|frame| frame.height()).map_err(|_| shape.failure());
     let mut rows = mapping.select(frame.lazy(), spec, aggregate::needs(spec));
-    let units = count(rows.clone().select([col("unit")]).unique_generic(None, UniqueKeepStrategy::Any))?;
+    let units = rows.clone().select([col("unit").cast(DataType::String)]).unique_generic(None, UniqueKeepStrategy::Any);
+    let named = guard::collect(units, Engine::InMemory).map_err(|_| shape.failure())?;
+    let named = named.column("unit").and_then(|column| column.str().cloned()).map_err(|_| shape.failure())?;
+    let units = named.len();
     if units == 0 {
         return Ok(Own::NoPurchase);
     }
     if units > 1 {
         return Ok(Own::Several);
+    }
+    let is_out = |id: &str| canonical_id(id).zip(out).is_some_and(|(id, out)| out.contains(id));
+    if spec.sources.register.is_some() && named.get(0).is_some_and(is_out) {
+        return Ok(Own::OptedOut);
     }
     if let Some(opt_outs) = &spec.sources.opt_outs {
         let file = OptOutFile::inspect(opt_outs, base)?;
@@ -74,7 +88,7 @@ pub(crate) fn own_row(spec: &Spec, base: &Path, lines: &[(String, Vec<Option<Str
             row = Some(lattice.columns().iter().zip(values).map(|(column, value)| column.quantise(value)).collect());
         }
     };
-    let lines = Lines { rows, shape, mapping, classes, out: None, memory };
+    let lines = Lines { rows, shape, mapping, classes, out: None, consent_taken: None, memory };
     lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))?;
     Ok(row.map_or(Own::NoPurchase, Own::Row))
 }

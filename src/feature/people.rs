@@ -7,6 +7,8 @@
 
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use super::room::{self, Room};
 use super::{Who, group_count, lattice, lines};
 use crate::source::RawError;
@@ -14,7 +16,7 @@ use crate::source::memory::Memory;
 use crate::spec::Spec;
 
 /// Hands `take` every customer with a purchase in the window: canonical id, and lattice steps, one a feature. In no
-/// order that means anything.
+/// order that means anything. Says when the consents were taken that it was held against, if there were any.
 ///
 /// # Errors
 /// As [`super::bounded_within`], and [`RawError::Consent`].
@@ -24,11 +26,12 @@ pub(crate) fn each_person(
     memory: &Memory,
     who: &Who<'_>,
     mut take: impl FnMut(&str, &[i16]),
-) -> Result<(), RawError> {
+) -> Result<Option<DateTime<Utc>>, RawError> {
     let lattice = lattice(spec)?;
     let room = Room::new(memory, room::row_bytes(&lattice, group_count(spec)));
-    let mut steps = Vec::new();
+    let (mut steps, mut taken) = (Vec::new(), None);
     let _ = lines(spec, base, who, memory, &|_| ())?.try_map_sealed(|lines| {
+        taken = lines.consent_taken;
         lines.tables(spec, &room, |tables, _| {
             for table in tables {
                 table.read(|account, unit| {
@@ -42,5 +45,5 @@ pub(crate) fn each_person(
             }
         })
     })?;
-    Ok(())
+    Ok(taken)
 }

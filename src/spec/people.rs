@@ -185,7 +185,9 @@ pub enum Span {
 }
 
 impl Span {
-    fn parse(text: &str) -> Option<Self> {
+    /// From the word in a spec.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         match text {
             "month" => Some(Self::Month),
             "quarter" => Some(Self::Quarter),

@@ -282,8 +282,8 @@ impl Set {
         let text = receipts.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
         let mut lines = Receipts::default();
         lines.add(text.as_bytes(), b',', "receipts").unwrap();
-        let row = local.row(&lines, Columns::Receipt, Path::new("")).unwrap();
-        let found = local.assign(&lines, Columns::Receipt, Path::new("")).unwrap();
+        let row = local.row(&lines, Columns::Receipt, Path::new(""), None).unwrap();
+        let found = local.assign(&lines, Columns::Receipt, Path::new(""), None).unwrap();
         let expected = match found {
             Ok(found) => serde_json::to_value(found).unwrap(),
             Err(reason) => json!({ "segment": null, "reason": reason.code() }),

@@ -44,7 +44,7 @@ fn receipts(text: &str) -> Receipts {
 }
 
 fn assign(local: &Local, text: &str) -> Result<Result<Found, NoSegment>, LocalError> {
-    local.assign(&receipts(text), Columns::Receipt, Path::new(""))
+    local.assign(&receipts(text), Columns::Receipt, Path::new(""), None)
 }
 
 const GOOD: &str = "date,basket,category,amount,discount\n2020-02-01,1,apple,2.50,0.10\n";
@@ -76,9 +76,9 @@ fn what_does_not_count_places_nobody_and_says_why() {
 
 #[test]
 fn a_sensitive_line_moves_nothing() {
-    let alone = plain().row(&receipts(GOOD), Columns::Receipt, Path::new("")).unwrap().ok();
+    let alone = plain().row(&receipts(GOOD), Columns::Receipt, Path::new(""), None).unwrap().ok();
     let more = format!("{GOOD}2020-03-30,7,wine,250,9\n2020-03-31,8,prescriptions,99,0\n");
-    let with = plain().row(&receipts(&more), Columns::Receipt, Path::new("")).unwrap().ok();
+    let with = plain().row(&receipts(&more), Columns::Receipt, Path::new(""), None).unwrap().ok();
     assert!(alone.is_some() && alone == with);
 }
 
@@ -98,12 +98,12 @@ fn who_opted_out_is_placed_nowhere() {
     let local = local(&testing::with_opt_outs(testing::spec()), &[vec![0; 10]]);
     let of = |customer: &str| {
         let text = format!("customer,date,basket,category,amount\n{customer},2020-02-01,1,apple,2\n");
-        local.assign(&receipts(&text), Columns::Receipt, folder.path()).unwrap()
+        local.assign(&receipts(&text), Columns::Receipt, folder.path(), None).unwrap()
     };
     assert_eq!(of("7"), Err(NoSegment::OptedOut));
     assert!(of("8").is_ok());
     let text = "customer,date,basket,category,amount\n8,2020-02-01,1,apple,2\n";
-    let missing = local.assign(&receipts(text), Columns::Receipt, &folder.path().join("gone")).unwrap_err();
+    let missing = local.assign(&receipts(text), Columns::Receipt, &folder.path().join("gone"), None).unwrap_err();
     assert_eq!(missing.code(), "data.missing-file", "a list that cannot be read stops the assignment");
 }
 
@@ -185,7 +185,7 @@ fn one_customers_receipts_give_the_row_that_the_run_gave_them() {
     assert!(rows.len() > 40);
     for exact in rows.iter().take(25) {
         let text = own_lines(&shop, exact.unit.unwrap() as u32);
-        let row = local.row(&receipts(&text), Columns::Spec, folder.path()).unwrap().ok().unwrap();
+        let row = local.row(&receipts(&text), Columns::Spec, folder.path(), None).unwrap().ok().unwrap();
         assert_eq!(row.iter().map(|&step| f64::from(step)).collect::<Vec<_>>(), exact.steps);
     }
 }

@@ -18,7 +18,9 @@ const FORMAT: i64 = 1;
 /// How long to wait for another program.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The whole schema. `person.unit` is a keyed hash of the id, null once the person was erased; `pseudonym` is encrypted.
+/// The whole schema. `person.unit` is a keyed hash of the id, null once the person was erased; `pseudonym` is encrypted;
+/// `ids` is the generation of the audience key that it was made with, so that rotating that key overwrites none.
+/// `hand_over.purged` is 1 once the people who expired with it were taken out.
 /// Times are seconds since 1970 (UTC), bits are hundredths.
 const SCHEMA: &str = "
 CREATE TABLE store(population TEXT NOT NULL) STRICT;
@@ -30,17 +32,19 @@ CREATE TABLE hand_over(
     bits INTEGER NOT NULL,
     created INTEGER NOT NULL,
     epoch_ends INTEGER NOT NULL,
-    expires INTEGER NOT NULL
+    expires INTEGER NOT NULL,
+    purged INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE person(
     destination TEXT NOT NULL,
     epoch TEXT NOT NULL,
     unit BLOB,
+    ids INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     pseudonym BLOB NOT NULL,
     expires INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX person_once ON person(destination, epoch, unit);
+CREATE UNIQUE INDEX person_once ON person(destination, epoch, unit, ids);
 CREATE INDEX person_unit ON person(unit);
 ";
 

@@ -27,11 +27,18 @@ impl Keeping {
     }
 
     fn open(&self, day: i64) -> Result<Store, StoreError> {
-        Store::open(&self.path(), "shop", Vault::of(&self.ring).unwrap(), at(day))
+        Store::open(&self.path(), "shop", Vault::of(&self.ring).unwrap()).and_then(|mut store| store.purge(at(day)).map(|()| store))
     }
 
     fn hand(&self, day: i64, manifest: &str, epoch: &str, people: &[(&str, &str)]) {
+        self.hand_with(1, day, manifest, epoch, people);
+    }
+
+    fn hand_with(&self, ids: u32, day: i64, manifest: &str, epoch: &str, people: &[(&str, &str)]) {
+        let mut store = self.open(day).unwrap();
         let handing = Handing {
+            bits_before: store.bits("mail", epoch).unwrap(),
+            ids,
             manifest_sha256: manifest,
             destination: "mail",
             epoch,
@@ -40,11 +47,11 @@ impl Keeping {
             epoch_ends: at(40),
             expires: at(day + 30),
         };
-        self.open(day).unwrap().record(&handing, people.iter().copied()).unwrap();
+        store.record(&handing, people.iter().copied()).unwrap();
     }
 
     fn held(&self, day: i64) -> Vec<String> {
-        self.open(day).unwrap().held("mail").unwrap().into_iter().collect()
+        self.open(day).unwrap().held("mail", at(day)).unwrap().into_iter().collect()
     }
 
     fn sql(&self, text: &str) {
@@ -62,7 +69,7 @@ fn what_was_handed_over_is_remembered_until_it_expires() {
     assert_eq!(kept.held(30), ["pa", "pc", "pz"], "the first hand-over has expired, the second renewed one id of it");
     assert_eq!(kept.held(36), [""; 0]);
     let store = kept.open(36).unwrap();
-    assert_eq!((store.bits("mail", "e1").unwrap(), store.last_epoch("mail").unwrap()), (634, Some("e2".into())));
+    assert_eq!((store.bits("mail", "e1").unwrap(), store.last_epoch("mail").unwrap()), (634, Some(("e2".into(), at(40)))));
     assert_eq!(kept.open(40).unwrap().bits("mail", "e1").unwrap(), 0, "the epoch is over");
     assert!(!kept.open(40).unwrap().knows("m1").unwrap());
 }
@@ -106,7 +113,7 @@ fn rows_that_were_changed_or_moved_do_not_open() {
         let kept = Keeping::new();
         kept.hand(0, "m1", "e1", &[("7", "pa"), ("8", "pb")]);
         kept.sql(change);
-        assert_eq!(kept.open(1).unwrap().held("mail").unwrap_err().code(), "audience.store-tampered", "{change}");
+        assert_eq!(kept.open(1).unwrap().held("mail", at(1)).unwrap_err().code(), "audience.store-tampered", "{change}");
     }
 }
 
@@ -142,4 +149,47 @@ fn strange_files_are_refused_and_left_as_they_are() {
     fs::remove_file(kept.path()).unwrap();
     std::os::unix::fs::symlink(kept.folder.path().join("elsewhere"), kept.path()).unwrap();
     assert_eq!(kept.open(0).err().unwrap().code(), "audience.store");
+}
+
+#[test]
+fn a_new_audience_key_overwrites_no_id_that_a_destination_holds() {
+    let kept = Keeping::new();
+    kept.hand(0, "m1", "e1", &[("7", "old")]);
+    kept.hand_with(2, 1, "m2", "e1", &[("7", "new")]);
+    assert_eq!(kept.held(2), ["new", "old"]);
+    assert_eq!(kept.held(30), ["new"]);
+    assert_eq!(kept.open(30).unwrap().forget(&["7".into()]).unwrap(), [true]);
+}
+
+#[test]
+fn a_store_that_was_purged_under_a_wrong_clock_says_so_and_looking_purges_nothing() {
+    let kept = Keeping::new();
+    kept.hand(0, "m1", "e1", &[("7", "pa")]);
+    let store = Store::open(&kept.path(), "shop", Vault::of(&kept.ring).unwrap()).unwrap();
+    assert!(store.held("mail", at(35)).unwrap().is_empty());
+    assert_eq!(store.held("mail", at(1)).unwrap().len(), 1);
+    assert!(store.has_people_of("m1").unwrap());
+    drop(kept.open(35).unwrap());
+    assert!(store.held("mail", at(1)).unwrap().is_empty());
+    assert!(!store.has_people_of("m1").unwrap() && store.knows("m1").unwrap());
+}
+
+#[test]
+fn a_hand_over_whose_bits_were_counted_before_another_came_in_is_not_recorded() {
+    let kept = Keeping::new();
+    let mut store = kept.open(0).unwrap();
+    kept.hand(0, "m1", "e1", &[]);
+    let late = Handing {
+        manifest_sha256: "m2",
+        destination: "mail",
+        epoch: "e1",
+        bits: 317,
+        bits_before: 0,
+        ids: 1,
+        created: at(0),
+        epoch_ends: at(40),
+        expires: at(30),
+    };
+    assert_eq!(store.record(&late, std::iter::empty()).unwrap_err().code(), "audience.busy");
+    assert!(!store.knows("m2").unwrap());
 }

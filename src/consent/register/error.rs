@@ -101,7 +101,7 @@ pub enum RegisterError {
         what: &'static str,
     },
     /// No id where one must be.
-    #[error("there is no id: nothing, blanks, `nan` and `null` are none")]
+    #[error("there is no id: nothing, blanks, `nan` and `null` are none, nor is what holds signs that cannot be seen")]
     NoId,
     /// A printed code with a slip in it.
     #[error(
@@ -130,6 +130,21 @@ pub enum RegisterError {
         file: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// A batch that an earlier round was cut off at.
+    #[error(
+        "{file}: an earlier round was cut off at this batch; who goes out by it is entered, and nobody was brought back, since they \
+         may have gone out again: bring back by hand who still wants it"
+    )]
+    CutOff {
+        /// The file.
+        file: String,
+    },
+    /// More batches than a round takes.
+    #[error("{folder}: there are more batches than one round takes; what was taken is entered, the rest waits for the next round")]
+    Flood {
+        /// The folder.
+        folder: String,
     },
     /// Drops that were refused.
     #[error("{folder}: {count} of the files that were dropped could not be taken; they are in `refused`")]
@@ -163,6 +178,8 @@ impl RegisterError {
             Self::NotOurs => "optout.code-not-ours",
             Self::Lines { .. } => "optout.bad-lines",
             Self::Batch { .. } => "optout.bad-batch",
+            Self::CutOff { .. } => "optout.cut-off",
+            Self::Flood { .. } => "optout.flood",
             Self::Refused { .. } => "optout.refused-drops",
         }
     }
@@ -177,6 +194,8 @@ impl RegisterError {
                 | Self::NotOurs
                 | Self::Lines { .. }
                 | Self::Batch { .. }
+                | Self::CutOff { .. }
+                | Self::Flood { .. }
                 | Self::Refused { .. }
         )
     }

@@ -52,12 +52,18 @@ pub enum Who {
 }
 
 impl Who {
-    /// By an id, which is brought into canonical form; `None` when there is none, or a sign in it that nobody types.
+    /// By an id, which is brought into canonical form; `None` when there is none, or a sign in it that nobody types or sees: it
+    /// would be entered, and nobody would be out.
     #[must_use]
     pub fn by_id(text: &str) -> Option<Self> {
-        let id = canonical_id(text).filter(|id| !id.chars().any(char::is_control))?;
+        let id = canonical_id(text).filter(|id| !id.chars().any(invisible))?;
         Some(Self::Id(id.to_owned()))
     }
+}
+
+/// Controls, a mark of byte order, and signs of no width.
+fn invisible(sign: char) -> bool {
+    sign.is_control() || matches!(sign, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// Something to enter.
