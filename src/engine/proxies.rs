@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tactful_kernel::ledger::Request;
 use tactful_kernel::InMemory;
+use tactful_kernel::ledger::Request;
 
 use super::{Costs, Drawn, measure, open_ledger};
 use crate::feature::{ExactRow, bounded, exact_rows};
@@ -119,8 +119,13 @@ fn world(seed: u64, carried: Carried, folder: &Path) -> World {
                 format!("pantry {} {}", rng.random_range(0..4), rng.random_range(0..8))
             };
             let amount = rng.random_range(100..900_u32);
-            writeln!(text, "{customer},2026-01-{day:02},{customer}-{basket},{category},{}.{:02}", amount / 100, amount % 100)
-                .unwrap();
+            writeln!(
+                text,
+                "{customer},2026-01-{day:02},{customer}-{basket},{category},{}.{:02}",
+                amount / 100,
+                amount % 100
+            )
+            .unwrap();
         }
         if has {
             writeln!(text, "{customer},2026-01-05,{customer}-0,pregnancy tests,9.90").unwrap();

@@ -69,8 +69,7 @@ pub fn apply(
         // From all parts, the first, to all in one, the last.
         let part_of = &partitions[gated.segments() - parts];
         let shares = shares(&gated.sizes, part_of);
-        let mut traits: Vec<Allowance> =
-            having.iter().map(|&with| Allowance { rate: rate(with), excess: 0 }).collect();
+        let mut traits: Vec<Allowance> = having.iter().map(|&with| Allowance { rate: rate(with), excess: 0 }).collect();
         let rho = Rho::from_nano(permit.rho_nano()).map_err(|_| MeasurementError::Permit)?;
         let noise = planned_sigma(telling_sensitivity(&shares, &traits) as f64, rho) / EXCESS_UNIT as f64;
         for (one, with) in traits.iter_mut().zip(&having) {
