@@ -19,10 +19,12 @@ FIRST = datetime.date(2017, 1, 1)
 CUTS = [56, 112, 168, 224, 280, 336]  # days of purchases
 
 
-def spec(design, segments, epsilon, days):
+def spec(design, segments, epsilon, days, policy):
     model = "grocery" if design == "grocery" else "relevance"
     text = (MODELS / model / "spec.toml").read_text()
     text = text[: text.index("[promotions]")]
+    if policy:
+        text = re.sub(r"\[gate\]\n.*?\n\n", "", text, flags=re.S)
     if design == "level":
         for kind in ("spend_share", "discount_share"):
             text = re.sub(rf'\[\[features\]\]\nkind = "{kind}".*?\n\n', "", text, flags=re.S)
@@ -45,6 +47,7 @@ def main():
     asked.add_argument("--designs", default="relevance-6")
     asked.add_argument("--epsilons", default="0.5,1,2,4")
     asked.add_argument("--draws", default=20, type=int)
+    asked.add_argument("--policy-gate", action="store_true", help="hold segments to the policy's bound in place of the model's")
     asked = asked.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
     for draw in range(asked.draws):
@@ -57,7 +60,7 @@ def main():
                         continue
                     with tempfile.TemporaryDirectory() as folder:
                         path = pathlib.Path(folder) / "spec.toml"
-                        path.write_text(spec(name, segments, epsilon, days))
+                        path.write_text(spec(name, segments, epsilon, days, asked.policy_gate))
                         line = [asked.tactful, "-q", "run", path, "--data", asked.data, "--ledger", f"{folder}/l", "--out", out]
                         # A run that releases nothing (status 11) is a draw that keeps no gain; `measure.py` counts it.
                         if subprocess.run(line, capture_output=True).returncode:

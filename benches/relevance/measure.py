@@ -129,6 +129,15 @@ class Journey:
         return {name: [np.array(column) for column in pool] for name, pool in pools.items()}
 
 
+def placed(release, point):
+    """The segment of each row, as the release assigns it: index into its list."""
+    points = release["assignment"]["points"]
+    steps = np.array([one["steps"] for one in points])
+    order = [one["id"] for one in release["segments"]]
+    of = np.array([order.index(one["segment"]) for one in points])
+    return of[((point[:, None] - steps[None]) ** 2).sum(-1).argmin(1)]
+
+
 def columns(past, features, keys):
     """The features of a release on its own lattice, in steps."""
     spend = past["spend"]
@@ -294,10 +303,9 @@ def main():
                         kind.append(popular[i])
                     continue
                 point = columns(journey.past[i], release["features"], journey.keys)
-                centre = np.array([s["lattice_centroid"] for s in release["segments"]])
-                segment = ((point[:, None] - centre[None]) ** 2).sum(-1).argmin(1)
+                segment = placed(release, point)
                 better, raw = shrunken(release)
-                for kind, table in zip(kinds, (better, raw, exact(journey, i, segment, len(centre)))):
+                for kind, table in zip(kinds, (better, raw, exact(journey, i, segment, len(release["segments"])))):
                     kind.append(table[segment])
             for name, scores in zip(methods, kinds):
                 methods[name].append(judge(journey, scores, brief=name != ""))

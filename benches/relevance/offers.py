@@ -64,8 +64,7 @@ def main():
         for path in sorted(asked.releases.glob(f"relevance-6-1.0-{measure.CUTS[i]}-*")):
             release = json.loads((path / "release.json").read_text())
             point = measure.columns(journey.past[i], release["features"], journey.keys)
-            centre = np.array([s["lattice_centroid"] for s in release["segments"]])
-            segment = ((point[:, None] - centre[None]) ** 2).sum(-1).argmin(1)
+            segment = measure.placed(release, point)
             line = [asked.tactful, "--format", "json", "campaign", "check", path, "--promotions", file.name, "--data", asked.data]
             answer = json.loads(subprocess.run(line, capture_output=True, check=True).stdout)
             order = [s["id"] for s in release["segments"]]

@@ -106,6 +106,7 @@ impl Facts {
         conditions.extend((bought.product.is_some() || bought.category.is_some()).then_some("goods"));
         conditions.extend((!bought.discounts.is_empty()).then_some("discounts"));
         conditions.extend(bought.basket.as_ref().map(|_| "baskets"));
+        conditions.extend((!spec.destinations.is_empty()).then_some("handed"));
         let odds = |epsilon, delta| odds_in_100(epsilon, delta);
         let life = books.spent_in_life;
         Self {

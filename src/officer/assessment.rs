@@ -29,8 +29,8 @@ const THREATS: [(&str, &str, &str); 12] = [
     ),
     (
         "Innocent goods that together tell a trait",
-        "*Sensitive inference in general* in PRIVACY.md of the program",
-        "inference about groups in general",
+        "a charged test joins segments that tell too much of a sensitive group",
+        "what few customers have, at a small epsilon; a bound that the spec loosens; inference about groups in general",
     ),
     (
         "Columns about the person, bought or scraped data",
@@ -59,8 +59,8 @@ const THREATS: [(&str, &str, &str); 12] = [
     ),
     (
         "Putting a person into a segment",
-        "nothing here covers it: it is profiling with that person's own data",
-        "consent, objection and information of that step",
+        "on the customer's own device, or as an audience under consent, opt-outs, a floor, changing ids and an expiry",
+        "it is profiling with that person's own data, and no noise protects it",
     ),
     (
         "Files made to break the program",

@@ -1,12 +1,27 @@
 //! The record of processing activities, GDPR Art. 30(1).
 
-use super::{Case, TO_FILL_IN};
+use super::{Case, TO_FILL_IN, inline};
+use crate::spec::Destination;
 
 pub(super) fn write(case: &Case<'_>) -> String {
     let spec = case.spec;
-    let opt_outs = match &spec.sources.opt_outs {
-        Some(_) => "the list of opt-outs that the spec names is applied before anything is added up",
-        None => "**the spec names no list of opt-outs**: nobody's purchases are left out",
+    let opt_outs = if spec.sources.opt_outs.is_some() || spec.sources.register.is_some() {
+        "the opt-outs that the spec names are applied before anything is added up"
+    } else {
+        "**the spec names no list of opt-outs**: nobody's purchases are left out"
+    };
+    let handed = if spec.destinations.is_empty() {
+        format!("Where segments are handed to campaign tools person by person: {TO_FILL_IN}: processors, contracts.")
+    } else {
+        let each = |to: &Destination| {
+            let (name, role, contract) = (inline(&to.name), to.role.word(), inline(&to.contract));
+            format!("\n- {name}: {role}, contract {contract}, purpose {}, {} days", inline(&to.purpose), to.expires_after_days)
+        };
+        format!(
+            "Audiences (door 2: a pseudonym and a segment each, row level, under consent and a floor, not differentially private) go \
+             to:{}",
+            spec.destinations.iter().map(each).collect::<String>()
+        )
     };
     format!(
         "{head}\n\
@@ -24,7 +39,7 @@ pub(super) fn write(case: &Case<'_>) -> String {
          Kept out by name, as far as names tell: {sensitive}.\n\n\
          ## (d) Who receives\n\n\
          The release (door 1): {TO_FILL_IN}: who may read it. It is differentially private as the figures say. Row-level data leave \
-         through no release. Where segments are handed to campaign tools person by person: {TO_FILL_IN}: processors, contracts.\n\n\
+         through no release. {handed}\n\n\
          ## (e) Third countries\n\n\
          {TO_FILL_IN}: the program sends nothing anywhere; say where the machine stands and who can reach it.\n\n\
          ## (f) How long\n\n\
