@@ -441,7 +441,8 @@ fn a_new_audience_key_leaves_no_old_id_behind() {
         command.args(more);
         door.typed(command, &(id(7) + "\n"))
     };
-    let (epoch, till) = (door.manifest("e")["epoch"].as_str().unwrap().to_owned(), door.out("e").join("audience.jsonl"));
+    let (epoch, till) =
+        (door.manifest("e")["epoch"].as_str().unwrap().to_owned(), door.out("e").join("audience.jsonl"));
     let till = std::fs::read_to_string(till).unwrap();
     assert!(!till.contains(ask(&[]).ok().stdout.trim()));
     assert!(till.contains(ask(&["--generation", "2", "--epoch", &epoch]).ok().stdout.trim()));

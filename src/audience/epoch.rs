@@ -94,7 +94,18 @@ mod tests {
                 assert_eq!(Epoch::named(&epoch.name), Some(epoch));
             }
         }
-        for text in ["", "month", "month 2026-13", "month 2026-1", "quarter 2026-Q5", "quarter 2026-Q04", "4w 2026-10-27", "53w 2026-10-26", "month  2026-11", "Month 2026-11"] {
+        for text in [
+            "",
+            "month",
+            "month 2026-13",
+            "month 2026-1",
+            "quarter 2026-Q5",
+            "quarter 2026-Q04",
+            "4w 2026-10-27",
+            "53w 2026-10-26",
+            "month  2026-11",
+            "Month 2026-11",
+        ] {
             assert_eq!(Epoch::named(text), None, "{text}");
         }
     }

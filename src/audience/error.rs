@@ -84,7 +84,9 @@ pub enum AudienceError {
         destination: String,
     },
     /// No epoch is called so.
-    #[error("there is no epoch of that name; take it from the manifest of the hand-over, such as `month 2026-11` or `4w 2026-10-26`")]
+    #[error(
+        "there is no epoch of that name; take it from the manifest of the hand-over, such as `month 2026-11` or `4w 2026-10-26`"
+    )]
     NoEpoch,
     /// No audience key of that generation.
     #[error("the ring has no audience key of generation {generation}; `keys status` says how many there are")]

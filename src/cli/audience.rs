@@ -101,7 +101,9 @@ fn text(handed: &HandedOver, out: Option<&str>) -> String {
     } else {
         text.push_str("Ids to delete alone; nobody's segment. The list tells who left.\n");
         if manifest.consent_taken.is_none() {
-            text.push_str("No consent counts now, or the spec no longer has the destination: everything it holds must go.\n");
+            text.push_str(
+                "No consent counts now, or the spec no longer has the destination: everything it holds must go.\n",
+            );
         }
     }
     if handed.below > 0 {

@@ -10,10 +10,10 @@ mod erase;
 mod error;
 mod forecast;
 mod handed;
-mod record;
-mod request;
 #[cfg(test)]
 mod proxies;
+mod record;
+mod request;
 #[cfg(test)]
 mod usefulness;
 

@@ -109,7 +109,8 @@ impl Keeper {
     /// What a sealed pseudonym belongs to, each part after its length. A row of nobody is none of a person's.
     fn row(&self, destination: &str, epoch: &str, unit: Option<&[u8]>) -> Vec<u8> {
         let whose = [u8::from(unit.is_some())];
-        let parts = [self.population.as_bytes(), destination.as_bytes(), epoch.as_bytes(), &whose, unit.unwrap_or_default()];
+        let parts =
+            [self.population.as_bytes(), destination.as_bytes(), epoch.as_bytes(), &whose, unit.unwrap_or_default()];
         parts.iter().flat_map(|part| [&(part.len() as u64).to_be_bytes()[..], part].concat()).collect()
     }
 }

@@ -27,7 +27,8 @@ impl Keeping {
     }
 
     fn open(&self, day: i64) -> Result<Store, StoreError> {
-        Store::open(&self.path(), "shop", Vault::of(&self.ring).unwrap()).and_then(|mut store| store.purge(at(day)).map(|()| store))
+        Store::open(&self.path(), "shop", Vault::of(&self.ring).unwrap())
+            .and_then(|mut store| store.purge(at(day)).map(|()| store))
     }
 
     fn hand(&self, day: i64, manifest: &str, epoch: &str, people: &[(&str, &str)]) {
@@ -69,7 +70,10 @@ fn what_was_handed_over_is_remembered_until_it_expires() {
     assert_eq!(kept.held(30), ["pa", "pc", "pz"], "the first hand-over has expired, the second renewed one id of it");
     assert_eq!(kept.held(36), [""; 0]);
     let store = kept.open(36).unwrap();
-    assert_eq!((store.bits("mail", "e1").unwrap(), store.last_epoch("mail").unwrap()), (634, Some(("e2".into(), at(40)))));
+    assert_eq!(
+        (store.bits("mail", "e1").unwrap(), store.last_epoch("mail").unwrap()),
+        (634, Some(("e2".into(), at(40))))
+    );
     assert_eq!(kept.open(40).unwrap().bits("mail", "e1").unwrap(), 0, "the epoch is over");
     assert!(!kept.open(40).unwrap().knows("m1").unwrap());
 }
@@ -113,7 +117,11 @@ fn rows_that_were_changed_or_moved_do_not_open() {
         let kept = Keeping::new();
         kept.hand(0, "m1", "e1", &[("7", "pa"), ("8", "pb")]);
         kept.sql(change);
-        assert_eq!(kept.open(1).unwrap().held("mail", at(1)).unwrap_err().code(), "audience.store-tampered", "{change}");
+        assert_eq!(
+            kept.open(1).unwrap().held("mail", at(1)).unwrap_err().code(),
+            "audience.store-tampered",
+            "{change}"
+        );
     }
 }
 

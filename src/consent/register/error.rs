@@ -141,7 +141,9 @@ pub enum RegisterError {
         file: String,
     },
     /// More batches than a round takes.
-    #[error("{folder}: there are more batches than one round takes; what was taken is entered, the rest waits for the next round")]
+    #[error(
+        "{folder}: there are more batches than one round takes; what was taken is entered, the rest waits for the next round"
+    )]
     Flood {
         /// The folder.
         folder: String,
