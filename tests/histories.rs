@@ -23,7 +23,7 @@ use tactful::consent::register::{Act, Register, Who};
 use tactful::engine::{EngineError, Exit, HandOver, RegisterAt, hand_over, sha256};
 use tactful::keys::{Handed, Place, Ring};
 use tactful::source::memory::Memory;
-use tactful::spec::{self, Spec};
+use tactful::spec::{self, Role, Spec};
 use zeroize::Zeroizing;
 
 const CUSTOMERS: usize = 90;
@@ -203,8 +203,10 @@ fn history(world: &World, seed: u64) -> usize {
         };
         made += 1;
         let epoch = handed.manifest.epoch.clone();
-        let whose: BTreeMap<String, usize> =
-            (0..CUSTOMERS).map(|customer| (ids.of_person(destination, &epoch, &id(customer)), customer)).collect();
+        let role = if destination == "till" { Role::OwnChannel } else { Role::Processor };
+        let whose: BTreeMap<String, usize> = (0..CUSTOMERS)
+            .map(|customer| (ids.of_person((destination, role), &epoch, &id(customer)), customer))
+            .collect();
         let audience = if removals_only { Vec::new() } else { column(&out.join("audience.csv")) };
         let removals: BTreeSet<String> = column(&out.join("removals.csv")).into_iter().collect();
         for pseudonym in &audience {

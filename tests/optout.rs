@@ -491,8 +491,9 @@ fn who_is_in_the_register_is_assigned_nothing() {
         let own = text.lines().filter(|line| line.contains(&format!("{},", id(customer))));
         own.fold(header.to_owned() + "\n", |all, line| all + line + "\n")
     };
-    let model = case.out();
-    let args = ["--format", "json", "assign", "--columns", "spec", "--model", model.to_str().unwrap()];
+    let (model, data) = (case.out(), case.data());
+    let places = ["--model", model.to_str().unwrap(), "--data", data.to_str().unwrap()];
+    let args = [&["--format", "json", "assign", "--columns", "spec"][..], &places].concat();
     assert_eq!(typed(&case, &args, &of(7)).ok().json()["segment"].as_str().map(|_| ()), Some(()));
     optout(&case, &["optout", "add", &id(7)]).ok();
     let said = typed(&case, &args, &of(7));

@@ -97,6 +97,10 @@ pub fn hand_over(job: &HandOver<'_>) -> Result<HandedOver, EngineError> {
     // Removals are never refused for their bits, so they need not be known.
     let counted = (!job.removals_only).then_some((destination.name.as_str(), &epoch));
     complete(&ledger, store.as_ref(), &path, job.now, counted)?;
+    // Not in a rehearsal, whose clock may be anything; and before bits are counted, which are counted again at the end.
+    if let (Some(_), Some(store)) = (&folder, &mut store) {
+        store.purge(job.now).map_err(AudienceError::from)?;
+    }
     let plan = plan(job, destination, &epoch, &release, store.as_ref())?;
 
     let (people, consent_taken) = if retired {
@@ -135,7 +139,6 @@ pub fn hand_over(job: &HandOver<'_>) -> Result<HandedOver, EngineError> {
             expires: plan.expires,
         };
         let rows = content.handed.iter().map(|handed| (handed.id, handed.pseudonym.as_str()));
-        store.purge(job.now).map_err(AudienceError::from)?;
         store.record(&handing, rows).map_err(AudienceError::from)?;
         #[cfg(feature = "planted-bugs")]
         tactful_kernel::plant::failpoint("audience.stored");

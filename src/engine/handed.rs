@@ -114,3 +114,52 @@ pub(super) fn complete(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use tactful_kernel::ledger::Audience;
+
+    use super::super::open_ledger;
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn what_is_on_record_in_an_epoch_must_be_known_until_the_epoch_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = open_ledger(&testing::spec(), &folder.path().join("shop.ledger")).unwrap();
+        let now = Utc::now();
+        let handed = Audience {
+            destination: "mail".into(),
+            role: "processor".into(),
+            contract: "C".into(),
+            purpose: "mail".into(),
+            epoch: "month 2026-11".into(),
+            release_sha256: "a".repeat(64),
+            manifest_sha256: "b".repeat(64),
+            expires: (now + TimeDelta::days(1)).timestamp().unsigned_abs(),
+            time: 0,
+        };
+        ledger.record_audience(&handed).unwrap();
+        let [this, other] = ["month 2026-11", "month 2026-12"].map(|name| Epoch::named(name).unwrap());
+        let found = |days: i64, counted: Option<(&str, &Epoch)>| {
+            complete(&ledger, None, Path::new("x"), now + TimeDelta::days(days), counted).map_err(|error| error.code())
+        };
+        assert_eq!(found(0, None), Err("audience.store-lost"));
+        assert_eq!(found(2, Some(("mail", &this))), Err("audience.store-lost"), "its bits count for the epoch");
+        for counted in [None, Some(("mail", &other)), Some(("till", &this))] {
+            assert_eq!(found(2, counted), Ok(()));
+        }
+    }
+
+    #[test]
+    fn who_cannot_have_the_lock_hands_nothing_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("shop.audience");
+        let first = alone(&store).unwrap();
+        assert_eq!(alone(&store).unwrap_err().code(), "audience.busy");
+        drop(first);
+        drop(alone(&store).unwrap());
+        assert_eq!(alone(&folder.path().join("nowhere/shop.audience")).unwrap_err().code(), "audience.store");
+    }
+}
