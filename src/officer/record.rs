@@ -15,7 +15,11 @@ pub(super) fn write(case: &Case<'_>) -> String {
     } else {
         let each = |to: &Destination| {
             let (name, role, contract) = (inline(&to.name), to.role.word(), inline(&to.contract));
-            format!("\n- {name}: {role}, contract {contract}, purpose {}, {} days", inline(&to.purpose), to.expires_after_days)
+            format!(
+                "\n- {name}: {role}, contract {contract}, purpose {}, {} days",
+                inline(&to.purpose),
+                to.expires_after_days
+            )
         };
         format!(
             "Audiences (door 2: a pseudonym and a segment each, row level, under consent and a floor, not differentially private) go \
