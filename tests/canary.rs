@@ -273,8 +273,12 @@ fn memory_is_not_dumped_while_rows_are_held() {
         }
     };
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let reading = lines.any(|line| line.unwrap().starts_with("tactful: [2/8]"));
-    assert!(reading, "it reads purchases now");
+    let mut said = Vec::new();
+    let reading = lines.any(|line| {
+        said.push(line.unwrap());
+        said.last().is_some_and(|line| line.starts_with("tactful: [2/8]"))
+    });
+    assert!(reading, "it reads purchases now: {said:?}");
     let process = PathBuf::from(format!("/proc/{}", child.id()));
     let limits = fs::read_to_string(process.join("limits")).unwrap();
     let owner = fs::metadata(process.join("status")).unwrap().uid();

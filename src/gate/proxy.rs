@@ -60,7 +60,7 @@ pub fn apply(
     let counted = measurement::traits(data, &gated.frame, &gated.points, budget.traits)?;
     let units = units.max(1.0);
     let having: Vec<f64> =
-        counted.value().iter().map(|&signed| ((units + signed as f64) / 2.0).clamp(0.0, units)).collect();
+        counted.value().iter().map(|&signed| f64::midpoint(units, signed as f64).clamp(0.0, units)).collect();
     let rate = |with: f64| (with / units * f64::from(RATES)).round() as u32;
     let mut lines = counted.lines().to_vec();
     let partitions = partitions(&gated.centroids(model).0, &gated.sizes);

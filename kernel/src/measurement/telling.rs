@@ -100,15 +100,16 @@ pub(super) fn score(exact: &ExactIncidence, shares: &[u32], traits: &[Allowance]
         let (rate, whole) = (i64::from(one.rate), i64::from(RATES));
         let column = exact.signed.iter().skip(index).step_by(traits.len());
         // Units with the trait less those without it, and both together: their half sum has it.
-        let weights = column.zip(&exact.counts).map(|(&signed, &units)| (units + signed) / 2 * whole - rate * units);
+        let weights =
+            column.zip(&exact.counts).map(|(&signed, &units)| i64::midpoint(units, signed) * whole - rate * units);
         worst_order(&weights.collect::<Vec<_>>(), shares) - one.excess
     };
     traits.iter().enumerate().map(excess).fold(i64::MIN, i64::max)
 }
 
 /// The largest, over all orders of the segments, of Σ weightₛ · cₛ, where cₛ is twice the middle of segment s among the
-/// shares laid end to end, less their whole. Swapping two neighbours a, b changes the sum by 2 (Mₐ W_b − M_b Wₐ), so the
-/// order by W / M is a largest one (Smith 1956).
+/// shares laid end to end, less their whole. Swapping two neighbours a, b changes the sum by twice Mₐ times the weight of b less the
+/// same with a and b exchanged, so the order by weight over share is a largest one (Smith 1956).
 fn worst_order(weights: &[i64], shares: &[u32]) -> i64 {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     let rate = |a: usize, b: usize| i128::from(weights[a]) * i128::from(shares[b]);
@@ -205,7 +206,7 @@ mod tests {
             let shares = vec![SHARES >> halvings; cells.len()];
             let signed: Vec<i64> = cells.iter().map(|(with, without)| with - without).collect();
             let with: i64 = cells.iter().map(|cell| cell.0).sum();
-            let units = 64 * cells.len() as i64;
+            let units = 64_i64 << halvings;
             prop_assume!(with > 0 && with < units);
             let mut ranked = cells.clone();
             ranked.sort_unstable();
