@@ -251,7 +251,7 @@ fn infants_and_smokers_show_in_no_segment_of_households() {
     let rows = exact_rows(&spec, &base).unwrap();
     for (name, gate) in [("as the policy has it", spec::Gate::default()), ("as the model has it", spec.gate.clone())] {
         let spec = Spec { gate, ..spec.clone() };
-        let (mut left, mut most, mut told) = (Vec::new(), 0.0_f64, 0.0_f64);
+        let (mut left, mut hidden, mut told) = (Vec::new(), vec![true; DRAWS as usize], 0.0_f64);
         let draws: Vec<(Vec<usize>, Vec<usize>)> = (0..DRAWS)
             .map(|_| {
                 let drawn = drawn(&spec, &base);
@@ -270,6 +270,10 @@ fn infants_and_smokers_show_in_no_segment_of_households() {
             }
             let before = median(draws.iter().map(|(clusters, _)| attack(clusters, &has)).collect());
             let mut after: Vec<f64> = draws.iter().map(|(_, segments)| attack(segments, &has)).collect();
+            if ["infant", "tobacco"].contains(&group.id.as_str()) {
+                hidden.iter_mut().zip(&after).for_each(|(hidden, &area)| *hidden &= area <= spec.gate.at_most);
+                told = told.max(before);
+            }
             after.sort_by(f64::total_cmp);
             let ninety = after[after.len() * 9 / 10];
             eprintln!(
@@ -277,12 +281,11 @@ fn infants_and_smokers_show_in_no_segment_of_households() {
                 group.id,
                 after[after.len() / 2]
             );
-            if ["infant", "tobacco"].contains(&group.id.as_str()) {
-                most = most.max(ninety);
-                told = told.max(before);
-            }
         }
-        assert!(most <= spec.gate.at_most, "{name}: {most}");
+        // In one draw in fourteen noise lets three segments pass under the policy's bound: seven of twenty is one in 10,000.
+        let hidden = hidden.iter().filter(|&&hidden| hidden).count();
+        eprintln!("  infant and tobacco within the bound in {hidden} of {DRAWS} draws");
+        assert!(hidden >= 14, "{name}: {hidden}");
         if spec.gate == spec::Gate::default() {
             assert!(told > spec.gate.at_most, "clusters must tell, or there is nothing to hide: {told}");
         }

@@ -10,12 +10,13 @@ use polars::prelude::{Column as Cells, DataFrame, ParquetWriter};
 use proptest::prelude::*;
 use tactful_kernel::lattice::{BALL_LIMIT, MAX_FEATURES, POINT_LIMIT};
 use tactful_kernel::ledger::{Claim, Opening, Request};
-use tactful_kernel::measurement::{self, Aggregates};
+use tactful_kernel::measurement::{self, Aggregates, Allowance, SHARES};
 use tactful_kernel::{Ball, Delta, Directions, Epsilon, InMemory, Ledger, Loss, Points, Raw, Rho};
 
 use super::bounded;
 use super::tests::accounts_of_files;
 use crate::contract::RULES;
+use crate::spec::sensitive::TRAITS;
 use crate::spec::{AbsurdAmount, Duplicates, FeatureKind, Format, NegativeAmount, Scale, Spec};
 use crate::testing::{CSV, file, spec, through_products, with_opt_outs};
 
@@ -363,8 +364,10 @@ struct Answers {
     clipped: [(Vec<i64>, Vec<i64>, usize); 2],
     sizes: Vec<i64>,
     signed: Vec<i64>,
+    telling: Vec<i64>,
     flags: Vec<i64>,
     groups: usize,
+    traits: usize,
     radii: Vec<u32>,
 }
 
@@ -392,6 +395,8 @@ fn ask(data: &InMemory, questions: &Questions) -> Answers {
         (answer.counts, answer.sums, points.dim())
     });
     let incidence = open(data.incidence(&frame, &points, segment_of, 4));
+    let telling = open(data.telling(&frame, &points, segment_of, 4));
+    assert_eq!(telling.counts, incidence.counts);
     Answers {
         dim,
         frame: u128::from(frame.radius()),
@@ -403,8 +408,10 @@ fn ask(data: &InMemory, questions: &Questions) -> Answers {
         clipped,
         sizes: incidence.counts,
         signed: incidence.signed,
+        telling: telling.signed,
         flags: open(data.flags()),
         groups: data.groups(),
+        traits: data.traits(),
         radii: radii.to_vec(),
     }
 }
@@ -433,6 +440,7 @@ fn apart(one: &Answers, other: &Answers) -> Option<&'static str> {
         ("votes", square(&one.votes, &other.votes) > moved),
         ("sizes", square(&one.sizes, &other.sizes) > moved),
         ("incidence", square(&one.signed, &other.signed) > moved * one.groups as u128),
+        ("telling", square(&one.telling, &other.telling) > moved * one.traits as u128),
         ("flags", one.flags.iter().zip(&other.flags).any(|(a, b)| a.abs_diff(*b) > 1)),
         ("flags", square(&one.flags, &other.flags) > RULES.len() as u128),
     ];
@@ -543,10 +551,19 @@ fn the_sensitivities_that_are_attacked_are_those_on_the_bill() {
     let incidence = measurement::incidence(&data, &frame, &points, &[0, 1], 2, part(), part());
     bill.extend_from_slice(incidence.unwrap().lines());
     bill.extend_from_slice(measurement::flags(&data, part()).unwrap().lines());
+    bill.extend_from_slice(measurement::traits(&data, &frame, &points, part()).unwrap().lines());
+    let allowed = vec![Allowance { rate: 30, excess: 0 }; data.traits()];
+    let shares = [SHARES - 1000, 1000];
+    let telling = measurement::telling(&data, &frame, &points, &[0, 1], &shares, &allowed, part());
+    bill.extend_from_slice(telling.unwrap().lines());
     let squares: Vec<f64> = bill.iter().map(|line| line.sensitivity.powi(2).round()).collect();
     let (groups, rules) = (data.groups() as f64, RULES.len() as f64);
+    // A row of `telling` weighs at most 226 of 256ths, and lies at most 3096 of 4096ths from the middle.
+    let telling = (226.0 * 3096.0_f64).powi(2);
     assert_eq!(
-        squares,
+        squares[..10],
         [1.0, 5000.0_f64.powi(2), 5000.0_f64.powi(4), 1.0, 1.0, 777.0 * 777.0, 1.0, groups, 1.0, rules]
     );
+    assert_eq!(squares[10..], [data.traits() as f64, telling]);
+    assert_eq!(data.traits(), TRAITS);
 }

@@ -433,8 +433,8 @@ pub struct RawSegments {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Gate")]
 pub struct RawGate {
-    /// Largest area under the curve of whoever ranks customers by their segment alone: above 0.5, which is nothing, and at most 0.75. The policy's is 0.55.
-    #[schemars(required, extend("exclusiveMinimum" = 0.5, "maximum" = 0.75))]
+    /// Largest area under the curve of whoever ranks customers by their segment alone: above 0.5, which is nothing, and at most 0.8. The policy's is 0.55.
+    #[schemars(required, extend("exclusiveMinimum" = 0.5, "maximum" = 0.8))]
     pub at_most: Option<f64>,
     /// Why more is allowed than the policy does.
     #[serde(skip_serializing_if = "Option::is_none")]
