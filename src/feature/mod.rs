@@ -32,7 +32,7 @@ use crate::spec::sensitive::{Policy, Tells};
 use crate::spec::{FeatureKind, Origin, Scale, Spec};
 use account::Account;
 use aggregate::Stop;
-pub use array::{ArrayBounds, array};
+pub use array::{ArrayBounds, Unread, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
 pub(crate) use erase::rows_of;
 use ids::Id;
