@@ -15,6 +15,8 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _tactful {
     #[pymodule_export]
+    use super::errors::statuses;
+    #[pymodule_export]
     use super::fit::{fit, predict};
     #[pymodule_export]
     use super::hygiene::{environment, owns_openssl};
