@@ -69,10 +69,11 @@ amount_max = 200.0
 absurd_amount = "clip"
 
 [taxonomy]
+sensitive = []
 groups = [
-  { key = "pets", label = "Pets", match = ["pets"] },
-  { key = "bread", label = "Bread", match = ["bread"] },
-  { key = "wine", label = "Tools <b>&", match = ["tools"] },
+  { key = "pets", label = "Pets", categories = ["pets"] },
+  { key = "bread", label = "Bread", categories = ["bread"] },
+  { key = "tools", label = "Tools <b>&", categories = ["tools"] },
 ]
 
 [[features]]
