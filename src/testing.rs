@@ -66,6 +66,7 @@ pub(crate) fn spec() -> Spec {
                 category: Some("category".to_owned()),
                 amount: Amount::Column("amount".to_owned()),
                 discounts: own(&["discount"]),
+                published: None,
             },
             products: None,
             opt_outs: None,

@@ -32,7 +32,7 @@ pub struct RawSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "customer"))]
     pub unit: Option<String>,
-    /// Where the rows come from: the shop's own purchases, or a simulator.
+    /// Where the rows come from: the shop's own purchases, a simulator, or a publication that everybody can get.
     #[schemars(required)]
     pub origin: Option<Origin>,
     /// ISO 4217 code or sign shown with amounts.
@@ -159,6 +159,9 @@ pub struct RawTransactions {
     /// Columns that add up to the discount on the line; their sign is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discounts: Option<Vec<String>>,
+    /// For origin "public": where these purchases were published, and by whom, so that a reader finds them there. Every output repeats it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
     /// Where the rows come from; the spec's own origin when left out, and no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

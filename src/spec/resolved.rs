@@ -196,6 +196,7 @@ fn transactions(transactions: &Transactions) -> RawTransactions {
         category: transactions.category.clone(),
         amount: Some(amount),
         discounts: Some(transactions.discounts.clone()),
+        published: transactions.published.clone(),
         ..RawTransactions::default()
     }
 }
