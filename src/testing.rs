@@ -107,6 +107,7 @@ pub(crate) fn spec() -> Spec {
             delta: Delta::new(1e-6).unwrap(),
             epsilon_per_year: Epsilon::new(4.0).unwrap(),
             delta_per_year: Delta::new(1e-5).unwrap(),
+            split: crate::spec::Split::default(),
         },
         promotions: None,
         destinations: Vec::new(),

@@ -19,7 +19,7 @@ use crate::profile::Z95;
 use crate::release::publish::SingleFile;
 use crate::simulate::seeded_permit;
 use crate::source::npy::{Npy, npy};
-use crate::spec::Privacy;
+use crate::spec::{Privacy, Split};
 use apart::Apart;
 
 /// What to cluster, and who pays.
@@ -174,7 +174,8 @@ impl Payer {
                 (ledger, population.clone(), *epsilon_per_year, *delta_per_year)
             }
         };
-        let privacy = Privacy { epsilon: job.epsilon, delta: job.delta, epsilon_per_year, delta_per_year };
+        let (epsilon, delta, split) = (job.epsilon, job.delta, Split::default());
+        let privacy = Privacy { epsilon, delta, epsilon_per_year, delta_per_year, split };
         let (cap, claim) = year_cap(&privacy)?;
         // A year sets a part of its δ aside. One that is to hold a single release must hold it.
         let loss = Loss { rho: loss.rho.min(cap.rho), ..loss };

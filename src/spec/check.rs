@@ -17,6 +17,7 @@ use super::raw::{RawContract, RawGate, RawPrivacy, RawSegments, RawSpec, RawWind
 use super::report::Report;
 use super::rule::Rule;
 use super::sensitive::Policy;
+use super::split::{self, Split};
 
 /// The k floor when none is written.
 pub(super) const DEFAULT_FLOOR: u64 = 50;
@@ -175,11 +176,13 @@ fn privacy(raw: &RawPrivacy, report: &mut Report<'_>) -> Option<Privacy> {
     if let (Some(release), Some(year)) = (delta, delta_per_year) {
         report.must(year >= release, "privacy.year.delta", || Rule::YearBelowRelease { what: "delta" });
     }
+    let split = raw.split.as_ref().map_or_else(|| Some(Split::default()), |raw| split::check(raw, report));
     Some(Privacy {
         epsilon: epsilon?,
         delta: delta?,
         epsilon_per_year: epsilon_per_year?,
         delta_per_year: delta_per_year?,
+        split: split?,
     })
 }
 

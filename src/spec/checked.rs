@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tactful_kernel::{Delta, Epsilon};
 
 use super::sensitive::Policy;
+use super::split::Split;
 
 /// A spec that passed every rule. All numbers in it are public: they were written by a person.
 ///
@@ -372,6 +373,8 @@ pub struct Privacy {
     pub epsilon_per_year: Epsilon,
     /// δ of all releases of one year.
     pub delta_per_year: Delta,
+    /// How a release's ρ is divided.
+    pub split: Split,
 }
 
 /// The promotions file: reference data of the shop, public.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checked::{AbsurdAmount, Duplicates, NegativeAmount, Origin, Scale};
 use super::people::{RawConsent, RawDestination};
+use super::split::RawSplit;
 pub(super) use notice::RawNotice;
 pub use promotions::RawPromotions;
 
@@ -461,6 +462,9 @@ pub struct RawPrivacy {
     /// The budget of one year, for all releases of the population.
     #[schemars(required)]
     pub year: Option<RawYear>,
+    /// How a release's budget is divided, if not as usual: shares that were found on simulated or public data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<RawSplit>,
 }
 
 /// The budget of one year.

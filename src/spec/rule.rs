@@ -166,6 +166,13 @@ rules! {
     /// A year that cannot pay for one release.
     YearBelowRelease { what: &'static str } = "spec.year-below-release", "a year's {what} is below that of one release", "write at least the release's {what}";
 
+    /// A share that leaves too little for it or for the others.
+    SplitShare { share: i64, least: i64, most: i64 } = "spec.split-share", "a share of {share} per mille is not between {least} and {most}", "write a share that leaves every measurement its least, or leave the key out for the usual one";
+    /// Shares that are not the whole.
+    SplitSum { sum: String, remedy: String } = "spec.split-sum", "the shares add up to {sum} per mille, not to 970 (what is left out counts as usual: clustering 560, incidence 170, floor 70, sizes 70, gate 100)", "{remedy}";
+    /// A gate that would find less.
+    SplitGate { share: i64, least: i64 } = "policy.gate-share", "a share of {share} per mille for the gate is below its usual {least}: with less it finds less of what segments tell of sensitive groups", "write {least} or more, or leave the key out";
+
     // Promotions.
     /// A target that needs a taxonomy.
     PromotionTaxonomy = "spec.promotions-need-taxonomy", "promotions are matched by category group, and there is no taxonomy", "add [taxonomy], or leave [promotions] out";
