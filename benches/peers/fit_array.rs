@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use linfa::ParamGuard;
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let array = Npy::open(Path::new(file))?;
     let (lattice, whole) = bounds.lattice(array.columns())?;
-    let rows = feature::array(array, bounds, lattice.clone())?;
+    let rows = feature::array(array, &bounds, lattice.clone(), &AtomicBool::new(false))?;
     let read = start.elapsed().as_secs_f64();
 
     let (epsilon, delta) = (Epsilon::new(1.0)?, Delta::new(1e-6)?);

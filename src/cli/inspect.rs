@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{Layout, SpecArgs};
-use super::{Answer, Failure, ledger, open, write_new};
+use super::{Answer, Failure, open, write_new};
 use crate::engine::{self, Costs};
 use crate::promotion::catalogue;
 use crate::promotion::terms::bar;
@@ -113,7 +113,7 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
         )
     })?;
     let costs = Costs::of(&privacy)?;
-    let left = ledger::left(&privacy, &opened.ledger, &spec.population)?;
+    let left = engine::left(&privacy, &opened.ledger, &spec.population)?;
     let forecast = engine::forecast(spec, customers)?;
     let odds = engine::even_odds(privacy) * 100.0;
     let mut text = String::new();

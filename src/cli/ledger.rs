@@ -4,49 +4,17 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use tactful_kernel::ledger::Status;
-use tactful_kernel::{Ledger, Loss, Rho, accountant};
+use tactful_kernel::Ledger;
 
 use super::args::{LedgerVerb, SpecArgs};
 use super::{Answer, Failure, open};
-use crate::engine::{self, Costs, Recovered, Stray, releases_left, year_cap};
+use crate::engine::{self, Recovered, Stray, year_cap};
 use crate::release::manifest;
-use crate::spec::Privacy;
-
-/// What is left of a year, in releases and in ε.
-pub(super) struct Left {
-    pub releases: u64,
-    pub epsilon_spent: f64,
-    pub year: String,
-    pub exists: bool,
-}
-
-pub(super) fn left(privacy: &Privacy, ledger: &Path, population: &str) -> Result<Left, Failure> {
-    let costs = Costs::of(privacy)?;
-    let (cap, claim) = year_cap(privacy)?;
-    if !ledger.exists() {
-        let by_rho = cap.rho.nano() / costs.loss.rho.nano();
-        let releases = by_rho.min(cap.delta_atto / costs.loss.delta_atto.max(1));
-        let year = chrono::Utc::now().format("%Y").to_string();
-        return Ok(Left { releases, epsilon_spent: 0.0, year, exists: false });
-    }
-    let opening = tactful_kernel::ledger::Opening { population: population.into(), cap, claim };
-    let status = Ledger::open(ledger, &opening).map_err(engine::EngineError::from)?.status()?;
-    let epsilon_spent = spent_epsilon(&status, privacy)?;
-    Ok(Left { releases: releases_left(&status, costs.loss), epsilon_spent, year: status.year, exists: true })
-}
-
-fn spent_epsilon(status: &Status, privacy: &Privacy) -> Result<f64, Failure> {
-    let spent = status.spent_in_year;
-    let Ok(rho) = Rho::from_nano(spent.rho_nano) else { return Ok(0.0) };
-    let loss = Loss { rho, delta_atto: spent.delta_atto };
-    Ok(accountant::epsilon(loss, privacy.delta_per_year).map_err(engine::EngineError::from)?.value())
-}
 
 pub(super) fn budget(args: &SpecArgs) -> Result<Answer, Failure> {
     let opened = open(args)?;
     let privacy = opened.spec.privacy;
-    let left = left(&privacy, &opened.ledger, &opened.spec.population)?;
+    let left = engine::left(&privacy, &opened.ledger, &opened.spec.population)?;
     let (cap, delta) = (privacy.epsilon_per_year.value(), privacy.delta_per_year.value());
     let again = if left.releases == 1 { "release" } else { "releases" };
     let mut text = format!(

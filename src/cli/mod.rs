@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::{Value, json};
 
-use crate::engine::{EngineError, Exit, RegisterAt};
+use crate::engine::{self, EngineError, Exit, RegisterAt};
 use crate::keys::Place;
 use crate::release::PublishError;
 use crate::release::publish::SingleFile;
@@ -245,13 +245,12 @@ fn register_path(named: Option<&Path>, population: &str) -> Result<PathBuf, Fail
     if let Some(path) = named {
         return Ok(path.to_path_buf());
     }
-    let home = dirs::data_dir().ok_or_else(|| {
+    engine::usual_register(population).ok_or_else(|| {
         Failure::Usage(
             "there is no home directory to keep the register in; name a file with --register or TACTFUL_REGISTER"
                 .into(),
         )
-    })?;
-    Ok(home.join("tactful").join(format!("{population}.optouts")))
+    })
 }
 
 /// The ledger named on the command line or in `TACTFUL_LEDGER`, else the population's own in the user's data
@@ -260,24 +259,19 @@ fn ledger_path(named: Option<&Path>, population: &str) -> Result<PathBuf, Failur
     if let Some(path) = named {
         return Ok(path.to_path_buf());
     }
-    let home = dirs::data_dir().ok_or_else(|| {
+    engine::usual_ledger(population).ok_or_else(|| {
         Failure::Usage(
             "there is no home directory to keep the ledger in; name a file with --ledger or TACTFUL_LEDGER".into(),
         )
-    })?;
-    Ok(home.join("tactful").join(format!("{population}.ledger")))
+    })
 }
 
 /// Makes the folder of the default ledger, for its owner alone.
 fn make_ledger_folder(ledger: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt;
-    let Some(folder) = ledger.parent().filter(|p| !p.as_os_str().is_empty() && !p.exists()) else {
-        return Ok(());
-    };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|_| {
+    engine::make_ledger_folder(ledger).map_err(|_| {
         Failure::Write(format!(
             "{}: the ledger's folder cannot be made; name another file with --ledger",
-            folder.display()
+            ledger.parent().unwrap_or(ledger).display()
         ))
     })
 }

@@ -22,6 +22,9 @@ mod sites;
 mod subspace;
 mod weighted;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use linfa::ParamGuard;
 use linfa::dataset::{DatasetBase, Records};
 use linfa::traits::{FitWith, PredictInplace};
@@ -52,6 +55,9 @@ pub enum ClusterError {
     /// A point left the lattice.
     #[error(transparent)]
     Lattice(#[from] LatticeError),
+    /// Somebody said stop between two measurements.
+    #[error("interrupted between two measurements")]
+    Stopped,
     /// A dataset of linfa's was malformed.
     #[error(transparent)]
     Linfa(#[from] linfa::Error),
@@ -82,9 +88,18 @@ pub struct DpKMeansValidParams {
     clusters: usize,
     lattice: Lattice,
     whole: Ball,
+    stop: Arc<AtomicBool>,
 }
 
 impl DpKMeansParams {
+    /// The same, with a flag that is looked at before each measurement; once it is set the fit ends with [`ClusterError::Stopped`].
+    /// What was paid stays paid.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.0.stop = stop;
+        self
+    }
+
     /// The same for rows that lie in a ball which is public like the lattice's bounds: what is measured first has
     /// less noise. There a row outside of it is clipped to it. A ball of another dimension is an error of the fit.
     #[must_use]
@@ -125,7 +140,7 @@ impl DpKMeans {
     #[must_use]
     pub fn params(clusters: usize, lattice: Lattice) -> DpKMeansParams {
         let whole = lattice.whole();
-        DpKMeansParams(DpKMeansValidParams { clusters, lattice, whole })
+        DpKMeansParams(DpKMeansValidParams { clusters, lattice, whole, stop: Arc::default() })
     }
 
     /// The frame in which the centres are nearest to rows.
@@ -200,7 +215,7 @@ impl<'a, A: Aggregates> FitWith<'a, PrivateRecords<A>, (), ClusterError> for DpK
         dataset: &'a DatasetBase<PrivateRecords<A>, ()>,
     ) -> Result<DpKMeans, ClusterError> {
         let data = &dataset.records.0;
-        let mut purse = Purse::new(permit, Shares::for_dim(self.lattice.dim()));
+        let mut purse = Purse::new(permit, Shares::for_dim(self.lattice.dim()), Arc::clone(&self.stop));
         let framed = frame::measure(data, &self.lattice, &self.whole, &mut purse)?;
         let subspace = subspace::measure(data, &framed, self.clusters, &mut purse)?;
         let start = sites::measure(data, &framed, &subspace, self.clusters, &mut purse)?;
@@ -244,11 +259,12 @@ pub(crate) struct Purse {
     total: u64,
     shares: Shares,
     lines: Vec<Line>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Purse {
-    fn new(permit: Permit, shares: Shares) -> Self {
-        Self { total: permit.rho_nano(), permit, shares, lines: Vec::new() }
+    fn new(permit: Permit, shares: Shares, stop: Arc<AtomicBool>) -> Self {
+        Self { total: permit.rho_nano(), permit, shares, lines: Vec::new(), stop }
     }
 
     fn shares(&self) -> Shares {
@@ -267,6 +283,9 @@ impl Purse {
     }
 
     fn take(&mut self, rho: Rho) -> Result<Permit, ClusterError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(ClusterError::Stopped);
+        }
         self.permit.take(rho, 0).map_err(|_| ClusterError::Permit)
     }
 

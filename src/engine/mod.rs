@@ -10,6 +10,7 @@ mod erase;
 mod error;
 mod forecast;
 mod handed;
+mod places;
 #[cfg(test)]
 mod proxies;
 mod record;
@@ -34,7 +35,7 @@ use crate::source::RawError;
 use crate::source::memory::Memory;
 use crate::spec::Spec;
 
-pub use array::{ArrayCentres, ArrayJob, ArrayNoise, cluster_array};
+pub use array::{ArrayCentres, ArrayFit, ArrayJob, ArrayNoise, ArrayPrice, IN_MEMORY, cluster_array, fit_array};
 pub use assemble::even_odds;
 pub use audience::{HandOver, HandedOver, Which, hand_over, pseudonyms};
 pub use books::{Books, OnRecord, Promise, Spent, odds_in_100};
@@ -43,6 +44,7 @@ pub(crate) use draw::{Drawn, measure};
 pub use erase::{Certificate, Erase, Searched, erase};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
+pub use places::{Left, left, make_ledger_folder, usual_ledger, usual_register};
 pub use record::{Recovered, Stray, recover, standing};
 pub use request::RequestId;
 
@@ -162,7 +164,8 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
             return Err(EngineError::Interrupted { spent });
         }
         progress(step);
-        Ok(())
+        // Again, so that whoever said stop while an earlier step was shown knows that no later one is begun.
+        if stop.load(Ordering::SeqCst) { Err(EngineError::Interrupted { spent }) } else { Ok(()) }
     };
     go(Step::Checking, false)?;
     let spec = &job.spec;

@@ -32,7 +32,7 @@ use crate::source::{RawError, Shape};
 use crate::spec::sensitive::{Policy, Tells};
 use crate::spec::{FeatureKind, Scale, Spec};
 use aggregate::Stop;
-pub use array::{ArrayBounds, array};
+pub use array::{ArrayBounds, Unread, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
 pub(crate) use erase::rows_of;
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub(crate) mod guard;
 mod head;
 pub mod memory;
 pub mod npy;
+pub mod numbers;
 mod parquet;
 mod thrift;
 

@@ -9,14 +9,12 @@ use std::path::Path;
 
 use tactful_kernel::Raw;
 
+use super::numbers::{MOST_ROWS, Numbers, Table};
+
 /// What a file of the format begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Longest header that is read; a plain one has 128 bytes with what stands before it.
 const LONGEST_HEADER: usize = 1 << 16;
-/// Rows that are in memory at a time.
-const BLOCK: usize = 4096;
-/// So many rows are too many for the exact sums of the kernel.
-const MOST_ROWS: u64 = 1 << 31;
 /// Headers end on a multiple of this.
 const ALIGNED: usize = 64;
 
@@ -155,7 +153,7 @@ pub struct Npy {
 }
 
 /// The array itself. Only ever behind the wall.
-pub(crate) struct Values {
+struct Values {
     shown: String,
     file: File,
     at: u64,
@@ -163,6 +161,8 @@ pub(crate) struct Values {
     columns: usize,
     kind: Kind,
     fortran: bool,
+    /// A block as it stands in the file.
+    bytes: Vec<u8>,
 }
 
 impl Npy {
@@ -189,7 +189,7 @@ impl Npy {
         if columns == 0 || columns > tactful_kernel::lattice::MAX_FEATURES as u64 {
             return Err(NpyError::Columns { file: file() });
         }
-        if rows >= MOST_ROWS {
+        if rows >= MOST_ROWS as u64 {
             return Err(NpyError::Rows { file: file() });
         }
         // At most 2³¹ rows of 127 columns of 8 bytes: far from wrapping.
@@ -197,7 +197,8 @@ impl Npy {
             return Err(NpyError::Damaged { file: file() });
         }
         let (rows, columns) = (rows as usize, columns as usize);
-        let values = Values { shown: file(), file: opened, at, rows, columns, kind, fortran: header.fortran };
+        let values =
+            Values { shown: file(), file: opened, at, rows, columns, kind, fortran: header.fortran, bytes: Vec::new() };
         Ok(Self { shown, columns, raw: Raw::seal(values) })
     }
 
@@ -212,10 +213,11 @@ impl Npy {
     pub fn file(&self) -> &str {
         &self.shown
     }
+}
 
-    /// The rows, behind the wall.
-    pub(crate) fn rows(self) -> Raw<Values> {
-        self.raw
+impl From<Npy> for Numbers<'static> {
+    fn from(npy: Npy) -> Self {
+        Self::sealed(npy.columns, npy.raw.map_sealed(|values| Box::new(values) as _))
     }
 }
 
@@ -242,36 +244,30 @@ fn header(file: &File) -> Option<(String, u64)> {
     Some((String::from_utf8(text).ok()?, at + length as u64))
 }
 
-impl Values {
-    pub(crate) fn len(&self) -> usize {
+impl Table for Values {
+    fn rows(&self) -> usize {
         self.rows
     }
 
-    /// Hands over the rows, in their order, a block at a time in memory.
-    ///
-    /// # Errors
-    /// [`NpyError::Damaged`] when the file became shorter since it was opened.
-    pub(crate) fn each(&self, mut take: impl FnMut(&[f64])) -> Result<(), NpyError> {
-        let size = self.kind.size();
-        let mut bytes = Vec::new();
-        let mut row = vec![0.0; self.columns];
-        for start in (0..self.rows).step_by(BLOCK) {
-            let block = BLOCK.min(self.rows - start);
-            bytes.resize(block * self.columns * size, 0);
-            self.read(&mut bytes, start, block).map_err(|_| NpyError::Damaged { file: self.shown.clone() })?;
-            for at in 0..block {
-                for (column, value) in row.iter_mut().enumerate() {
-                    let place = if self.fortran { column * block + at } else { at * self.columns + column };
-                    *value = self.kind.number(&bytes[place * size..][..size]);
-                }
-                take(&row);
+    fn read(&mut self, start: usize, into: &mut [f64]) -> Result<(), NpyError> {
+        let (size, block) = (self.kind.size(), into.len() / self.columns);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.resize(into.len() * size, 0);
+        self.bytes_of(&mut bytes, start, block).map_err(|_| NpyError::Damaged { file: self.shown.clone() })?;
+        for (at, row) in into.chunks_exact_mut(self.columns).enumerate() {
+            for (column, value) in row.iter_mut().enumerate() {
+                let place = if self.fortran { column * block + at } else { at * self.columns + column };
+                *value = self.kind.number(&bytes[place * size..][..size]);
             }
         }
+        self.bytes = bytes;
         Ok(())
     }
+}
 
+impl Values {
     /// The numbers of a block of rows, in the order of the file.
-    fn read(&self, bytes: &mut [u8], start: usize, block: usize) -> std::io::Result<()> {
+    fn bytes_of(&self, bytes: &mut [u8], start: usize, block: usize) -> std::io::Result<()> {
         let size = self.kind.size();
         let place = |numbers: usize| self.at + (numbers * size) as u64;
         if !self.fortran {
@@ -308,15 +304,23 @@ pub fn npy(rows: &ndarray::Array2<f64>, remark: Option<&str>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::numbers::BLOCK;
     use ndarray::array;
 
     fn read(bytes: &[u8]) -> Result<Vec<Vec<f64>>, NpyError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         let mut rows = Vec::new();
-        let _ = Npy::open(file.path())?.rows().try_map_sealed(|values| {
-            assert_eq!(values.len(), values.rows);
-            values.each(|row| rows.push(row.to_vec()))
+        let numbers = Numbers::from(Npy::open(file.path())?);
+        let columns = numbers.columns();
+        let _ = numbers.rows().try_map_sealed(|mut table| {
+            let all = table.rows();
+            for start in (0..all).step_by(BLOCK) {
+                let mut block = vec![0.0; BLOCK.min(all - start) * columns];
+                table.read(start, &mut block)?;
+                rows.extend(block.chunks(columns).map(<[f64]>::to_vec));
+            }
+            Ok::<(), NpyError>(())
         })?;
         Ok(rows)
     }

@@ -58,7 +58,7 @@ fn covered(rows: &Array2<f64>, clusters: usize, epsilon: f64, draws: u64) -> f64
         let permit = seeded_permit(Loss { rho, delta_atto: 0 }, seed);
         let model = params.fit_with(permit, &dataset).unwrap();
         let apart = Apart::of(&model, rho.nano());
-        let (centres, sigma) = in_units(&apart, &lattice, BOUNDS);
+        let (centres, sigma) = in_units(&apart, &lattice, &BOUNDS);
         let mut sums = Array2::<f64>::zeros(centres.raw_dim());
         let mut counts = vec![0.0; centres.nrows()];
         for row in rows.outer_iter() {
@@ -67,7 +67,7 @@ fn covered(rows: &Array2<f64>, clusters: usize, epsilon: f64, draws: u64) -> f64
             sums.row_mut(cluster).scaled_add(1.0, &row);
         }
         let (mut held, mut all) = (0_u32, 0_u32);
-        for (cluster, intervals) in intervals(&centres, &sigma, BOUNDS).iter().enumerate() {
+        for (cluster, intervals) in intervals(&centres, &sigma, &BOUNDS).iter().enumerate() {
             for (column, [low, high]) in intervals.iter().enumerate().filter(|_| counts[cluster] > 0.0) {
                 let mean = sums[[cluster, column]] / counts[cluster];
                 held += u32::from((*low..=*high).contains(&mean));

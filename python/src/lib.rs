@@ -1,0 +1,32 @@
+//! The module `tactful._tactful`: what the Python package asks of the engine.
+//!
+//! Nothing is decided here. Python hands over rows, names and numbers; the engine checks, computes and pays; what comes back is public
+//! or noised, as JSON, or an error with a stable code and a text free of data. The interpreter's lock is given up while the engine works.
+
+mod errors;
+mod fit;
+mod hygiene;
+mod job;
+mod rows;
+mod work;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _tactful {
+    #[pymodule_export]
+    use super::fit::{fit, predict};
+    #[pymodule_export]
+    use super::hygiene::{environment, owns_openssl};
+    #[pymodule_export]
+    use super::job::{audit, cards, check, load, plan, run};
+    #[pymodule_export]
+    use super::rows::Rows;
+
+    #[pymodule_init]
+    fn init(module: &super::Bound<'_, super::PyModule>) -> super::PyResult<()> {
+        use super::PyModuleMethods;
+        super::hygiene::begin();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

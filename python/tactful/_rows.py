@@ -1,0 +1,110 @@
+"""From what people have to rows that the engine reads in place.
+
+What decides here is public: the kind of object, its type of numbers, how many columns it has and what they are called. Of private rows neither a
+value nor their number decides anything or stands in a text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import _tactful
+from ._errors import DataError, Error
+
+
+def rows_of(X: Any, *, private: bool) -> _tactful.Rows:
+    """Rows that refer to the memory of `X`, without a copy where it holds native numbers in columns or strides.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_columns)
+        NumPy, pandas, Polars, PyArrow or anything with Arrow's PyCapsule interface; else what ``numpy.asarray`` takes.
+    private : bool
+        Whether rows are protected: then the only errors are about what is public.
+    """
+    if "sparse" in type(X).__module__ and hasattr(X, "toarray"):
+        raise DataError("sparse rows are not supported; pass X.toarray()", "array.type")
+    if type(X).__module__.split(".")[0] == "pandas":
+        rows = _pandas(X)
+    elif not isinstance(X, np.ndarray) and (hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")):
+        rows = _tactful.Rows.from_arrow(X)
+    else:
+        rows = _numpy(X, private)
+    if not 1 <= rows.columns <= 127:
+        if rows.columns == 0:
+            raise DataError(f"0 feature(s) ({_shape(X, private)}) while a minimum of 1 is required", "array.columns")
+        raise DataError("X must have between 1 and 127 columns", "array.columns")
+    if not private:
+        _refuse_flaw(rows, X)
+    return rows
+
+
+def _shape(X: Any, private: bool) -> str:
+    return "shape is private" if private else f"shape={np.shape(X)}"
+
+
+def _refuse_flaw(rows: _tactful.Rows, X: Any) -> None:
+    flaw = rows.flaw()
+    if flaw == "empty":
+        raise DataError(f"0 sample(s) (shape={np.shape(X)}) while a minimum of 1 is required", "array.rows")
+    if flaw is not None:
+        raise DataError("X contains NaN or infinity (inf); drop or fill these", "array.not-finite")
+
+
+def _pandas(X: Any) -> _tactful.Rows:
+    import pandas as pd
+
+    if not isinstance(X, pd.DataFrame):
+        raise DataError("Reshape your data: X must be a table of rows and columns, not a Series", "array.dimensions")
+    kinds = set(X.dtypes)
+    wrong = [str(name) for name, kind in X.dtypes.items() if not _is_number(pd, kind)]
+    if wrong:
+        raise DataError(f"columns that are not of numbers: {', '.join(wrong)}; convert them, or leave them out", "array.type")
+    if len(kinds) == 1 and isinstance(next(iter(kinds)), np.dtype):
+        # One block of numbers: a view.
+        return _numpy(X.to_numpy(), private=True)
+    try:
+        # An index that is kept would be taken for a column.
+        return _tactful.Rows.from_arrow(X.reset_index(drop=True))
+    except Error:
+        raise
+    except Exception:  # without PyArrow; what else went wrong could quote a cell
+        pass
+    return _numpy(X.to_numpy(dtype=np.float64, na_value=np.nan), private=True)
+
+
+def _is_number(pd: Any, kind: Any) -> bool:
+    return bool(pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind))
+
+
+def _numpy(X: Any, private: bool) -> _tactful.Rows:
+    try:
+        array = np.asarray(X)
+    except Exception:
+        raise DataError("X is no array of rows and columns", "array.type") from None
+    if array.dtype.kind == "c":
+        raise DataError("Complex data not supported: X must be of real numbers", "array.type")
+    if array.dtype.kind in "OUS":
+        if private:
+            # Trying would end in an error that quotes a cell.
+            raise DataError('X must be of numbers, not of text or objects; convert it with .astype("float64")', "array.type")
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "fiub":
+        raise DataError("X must be of numbers, not of dates or records", "array.type")
+    if array.ndim != 2:
+        remedy = "Reshape your data either using array.reshape(-1, 1) if it has a single column or array.reshape(1, -1) if a single row"
+        raise DataError(f"Expected 2D array, got {array.ndim}D. {remedy}", "array.dimensions")
+    if not array.dtype.isnative or (array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
+        array = array.astype(np.float64)
+    return _tactful.Rows.from_numpy(array)
+
+
+def names_of(X: Any) -> list[str] | None:
+    """The columns' names of a frame or table; none for arrays, and for names that are not all text."""
+    names = getattr(X, "column_names", None) if not hasattr(X, "columns") else X.columns
+    if names is None or callable(names) or isinstance(X, np.ndarray):
+        return None
+    found = list(names)
+    return found if found and all(isinstance(name, str) for name in found) else None
