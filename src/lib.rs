@@ -16,6 +16,7 @@
 //! | [`audience`] | door 2: one customer and the segment they belong to; not differentially private | raw |
 //! | [`engine`] | runs a spec through all of these | |
 //! | [`audit`] | attacks all of this, for everyone | |
+//! | [`sweep`] | a spec over a grid of parameters, on simulated or public data | |
 //! | [`notice`] | what customers are told, in four languages | public |
 //! | [`officer`] | drafts for whoever answers for it | public |
 //! | [`simulate`] | a shop that does not exist | public |
@@ -41,6 +42,7 @@ pub mod release;
 pub mod simulate;
 pub mod source;
 pub mod spec;
+pub mod sweep;
 
 #[cfg(test)]
 mod testing;

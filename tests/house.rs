@@ -25,7 +25,7 @@ const PICTURE: [&[&str]; 13] = [
     &["promotion"],
     &["release", "audience"],
     &["engine"],
-    &["audit", "notice", "officer"],
+    &["audit", "notice", "officer", "sweep"],
     &["cli", "server"],
 ];
 
@@ -244,15 +244,17 @@ fn simulated_noise_has_one_maker_and_one_user() {
     all.extend(sources("kernel/src"));
     let maker = |source: &Source, _: &str| source.path == "src/simulate/noise.rs";
     none(&find(&all, &["Permit::simulated", "Source::Simulated"], maker), "makers of simulated permits");
-    // The maker hands it out, and the clustering of arrays, which publishes no release, takes it.
+    // The maker hands it out; the clustering of arrays and sweeps, which publish no release, take it.
     let user = |source: &Source, line: &str| {
-        ["src/simulate/noise.rs", "src/engine/array.rs"].contains(&source.path.as_str())
+        ["src/simulate/noise.rs", "src/engine/array.rs", "src/sweep/run.rs"].contains(&source.path.as_str())
             || line.trim() == "pub use noise::seeded_permit;"
     };
     let found = find(&all, &["seeded_permit"], user);
     none(&found, "users of simulated permits");
     let array = fs::read_to_string(root().join("src/engine/array.rs")).unwrap();
     assert!(array.contains("seeded_permit(") && !array.contains("Staging"), "an array is no release");
+    let sweep = fs::read_to_string(root().join("src/sweep/run.rs")).unwrap();
+    assert!(sweep.contains("seeded_permit(") && !sweep.contains("Staging"), "a sweep makes no release");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub struct AudienceManifest {
     pub kind: String,
     /// Version of the program that wrote it.
     pub tactful_version: String,
-    /// `first_party` or `simulated`.
+    /// `first_party`, `simulated` or `public`.
     pub origin: String,
     /// To whom.
     pub destination: String,

@@ -2,6 +2,7 @@
 
 mod cluster;
 pub(super) mod optout;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use crate::engine::RequestId;
 use crate::source::memory::{Memory, NotASize};
 use crate::spec;
 pub(super) use cluster::ClusterArgs;
+pub(super) use sweep::SweepArgs;
 
 const STATUSES: &str = "\
 Exit statuses:
@@ -272,6 +274,22 @@ pub(super) enum Verb {
     /// This is profiling: the release is differentially private, what is said of one person is not. Ask for their objection
     /// first, and pass --opted-out when there is one: then no receipt is read. Status 20 means no segment.
     Assign(AssignArgs),
+    /// Draw a spec over a grid of budgets and parameters, many times, and measure what comes out: on SIMULATED or PUBLIC data alone.
+    ///
+    /// For choosing ε, the k floor, the number of segments, features and window before anybody's purchases are touched: k-means cost,
+    /// errors of centroids and sizes, coverage, segments that survive, agreement with the planted segments and with those found
+    /// without privacy, relevance of promotions, stability from draw to draw. A row a draw, in Parquet; every column with its
+    /// formula is in docs/sweep.md.
+    ///
+    /// Exact rows are looked at and the noise comes from seeds, so nothing here protects anybody: a spec of the shop's own customers
+    /// is refused before its files are opened. Nothing is spent and no ledger is touched. Try it on the demo:
+    ///
+    ///     tactful demo
+    ///     tactful sweep tactful-demo/data/spec.toml --epsilon 0.5,1,2,4 --segments 4,6,8 --seeds 20 --out sweep.parquet
+    ///
+    /// Cells are all combinations of the lists. The same seed is the same noise in every cell.
+    #[command(verbatim_doc_comment)]
+    Sweep(SweepArgs),
     /// Say how many releases like this one the year still holds, then in ε.
     Budget(SpecArgs),
     /// Look after the privacy ledger.

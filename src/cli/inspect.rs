@@ -126,6 +126,10 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
         costs.loss.rho.value()
     );
     let _ = writeln!(text, "  An even guess whether a {} is in the data becomes at most {odds:.1} %.", spec.unit);
+    if !privacy.split.is_default() {
+        let moved: Vec<String> = privacy.split.shares().iter().map(|(name, share)| format!("{name} {share}")).collect();
+        let _ = writeln!(text, "  The spec divides it otherwise than usual, per mille: {}.", moved.join(", "));
+    }
     let _ = writeln!(text, "  {} such releases fit into what is left of {}.", left.releases, left.year);
     let _ = writeln!(text, "If there are {customers} {}s (a guess; none was counted):", spec.unit);
     let _ = writeln!(
@@ -163,7 +167,7 @@ pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Fa
     let value = json!({
         "population": spec.population, "epsilon": privacy.epsilon.value(), "delta": privacy.delta.value(),
         "rho_nano": costs.loss.rho.nano(), "delta_floor_atto": costs.loss.delta_atto, "year": left.year,
-        "releases_left": left.releases, "forecast": forecast, "advice": advice,
+        "releases_left": left.releases, "split": privacy.split, "forecast": forecast, "advice": advice,
     });
     Ok(Answer { text, value })
 }

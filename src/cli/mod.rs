@@ -17,6 +17,7 @@ mod optout;
 mod papers;
 mod progress;
 mod run;
+mod sweep;
 mod taxonomy;
 
 use std::io::{IsTerminal, Write};
@@ -31,6 +32,7 @@ use crate::keys::Place;
 use crate::release::PublishError;
 use crate::release::publish::SingleFile;
 use crate::spec::{self, RegisterFile, Spec};
+use crate::sweep::SweepError;
 use args::{Args, Format, SpecArgs, Verb};
 
 /// What a verb hands back: the text for a person, or the value for a program.
@@ -45,6 +47,8 @@ pub(crate) struct Answer {
 pub(crate) enum Failure {
     /// From the engine and below.
     Engine(EngineError),
+    /// From a sweep.
+    Sweep(SweepError),
     /// The command line asks for something that cannot be.
     Usage(String),
     /// A notice lacks what only the shop can say; a line a field.
@@ -65,10 +69,20 @@ impl<E: Into<EngineError>> From<E> for Failure {
     }
 }
 
+impl From<SweepError> for Failure {
+    fn from(error: SweepError) -> Self {
+        match error {
+            SweepError::Engine(error) => Self::Engine(error),
+            error => Self::Sweep(error),
+        }
+    }
+}
+
 impl Failure {
     fn code(&self) -> &'static str {
         match self {
             Self::Engine(error) => error.code(),
+            Self::Sweep(error) => error.code(),
             Self::Usage(_) => "usage",
             Self::Blanks(_) => "spec.notice-blank",
             Self::Write(_) => "output.write",
@@ -81,6 +95,7 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Engine(error) => error.exit(),
+            Self::Sweep(error) => error.exit(),
             Self::Usage(_) => Exit::Usage,
             Self::Blanks(_) => Exit::BadSpec,
             Self::Write(_) => Exit::CannotWrite,
@@ -93,6 +108,7 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Engine(error) => error.to_string(),
+            Self::Sweep(error) => error.to_string(),
             Self::Usage(message) | Self::Blanks(message) | Self::Write(message) => message.clone(),
             Self::Violation(_) => {
                 "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
@@ -162,6 +178,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Run { spec, out, request_id, memory } => run::run(&spec, &out, request_id, memory, talk),
         Verb::Show { dir } => run::show(&dir),
         Verb::Assign(args) => assign::assign(&args),
+        Verb::Sweep(args) => sweep::sweep(&args, talk),
         Verb::Budget(spec) => ledger::budget(&spec),
         Verb::Ledger { verb } => ledger::ledger(verb),
         Verb::Taxonomy { verb } => taxonomy::taxonomy(verb),

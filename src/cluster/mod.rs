@@ -35,7 +35,6 @@ use tactful_kernel::{Ball, Lattice, Line, Permit, Points, Rho};
 
 pub use centres::Centres;
 pub use shares::Shares;
-#[cfg(test)]
 pub(crate) use weighted::nearest;
 
 /// Most clusters that can be asked for.
@@ -249,8 +248,7 @@ impl<'v> PredictInplace<ArrayView2<'v, f64>, Array1<usize>> for DpKMeans {
     }
 }
 
-/// k-means without privacy, the best of the restarts: what tests of usefulness compare with.
-#[cfg(test)]
+/// k-means without privacy, the best of the restarts: what evaluations of simulated and published populations compare with.
 pub(crate) fn exact_kmeans(rows: &Array2<f64>, clusters: usize) -> Array2<f64> {
     weighted::kmeans(rows, &vec![1.0; rows.nrows()], clusters)
 }

@@ -24,7 +24,7 @@ use crate::release::publish::SingleFile;
 use crate::simulate::seeded_permit;
 use crate::source::npy::{Npy, npy};
 use crate::source::numbers::Numbers;
-use crate::spec::Privacy;
+use crate::spec::{Privacy, Split};
 use apart::Apart;
 
 /// What to cluster, and who pays.
@@ -267,7 +267,7 @@ impl Payer {
             }
         };
         let (_, epsilon, delta) = fit.price.terms()?;
-        let privacy = Privacy { epsilon, delta, epsilon_per_year, delta_per_year };
+        let privacy = Privacy { epsilon, delta, epsilon_per_year, delta_per_year, split: Split::default() };
         let (cap, claim) = year_cap(&privacy)?;
         // A year sets a part of its δ aside. One that is to hold a single release must hold it.
         let loss = Loss { rho: loss.rho.min(cap.rho), ..loss };

@@ -19,7 +19,7 @@ use crate::release::model::{
     SCHEMA_VERSION, Segment, SegmentPoint, SpendLine, Suppressed, Unmatched,
 };
 use crate::spec::sensitive::Policy;
-use crate::spec::{FeatureKind, Origin, Privacy, Scale, Spec};
+use crate::spec::{FeatureKind, Privacy, Scale, Spec};
 
 /// Groups named at the top and at the bottom of a card.
 const NAMED_GROUPS: usize = 5;
@@ -87,10 +87,7 @@ pub(super) fn release(parts: &Parts) -> Result<(Release, Remembered), EngineErro
         tactful_version: env!("CARGO_PKG_VERSION").into(),
         population: spec.population.clone(),
         unit: spec.unit.clone(),
-        origin: match spec.origin {
-            Origin::FirstParty => "first_party".into(),
-            Origin::Simulated => crate::release::model::SIMULATED.into(),
-        },
+        origin: spec.origin.word().into(),
         currency: spec.currency.clone(),
         window_start: spec.window.start.to_string(),
         window_end: spec.window.end.to_string(),

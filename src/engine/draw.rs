@@ -44,14 +44,14 @@ pub(crate) fn measure(
     let groups = data.groups();
     let dataset = DatasetBase::new(PrivateRecords(data), ());
     let params = DpKMeans::params(spec.segments.number, feature::lattice(spec).map_err(ClusterError::from)?);
-    let model = params.check()?.fit_with(purse.take(budget::clustering(groups))?, &dataset)?;
+    let model = params.check()?.fit_with(purse.take(costs.clustering(groups))?, &dataset)?;
     let data = &dataset.records.0;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.clustered");
 
     go(Step::Flooring)?;
     let floor_budget = FloorBudget {
-        clusters: purse.take_with_delta(budget::FLOOR, costs.clusters_delta.atto())?,
+        clusters: purse.take_with_delta(costs.floor(), costs.clusters_delta.atto())?,
         clusters_delta: costs.clusters_delta,
         remainder: purse.take_with_delta(budget::REMAINDER, costs.remainder_delta.atto())?,
         remainder_delta: costs.remainder_delta,
@@ -64,7 +64,7 @@ pub(crate) fn measure(
     tactful_kernel::plant::failpoint("run.gated");
 
     go(Step::Profiling)?;
-    let profiles = profile::measure(data, &gated, purse.take(budget::incidence(groups))?, purse.take(budget::SIZES)?)?;
+    let profiles = profile::measure(data, &gated, purse.take(costs.incidence(groups))?, purse.take(costs.sizes())?)?;
     #[cfg(feature = "planted-bugs")]
     tactful_kernel::plant::failpoint("run.profiled");
     Ok(Drawn { counted, model, gated, profiles })
@@ -84,8 +84,8 @@ fn hide_proxies(
     if data.groups() == 0 || data.traits() == 0 || tests == 0 {
         return Ok(gated);
     }
-    let traits = purse.take(budget::TRAITS)?;
-    let each = budget::GATE / tests as u64;
+    let each = purse.costs.gate_tests() / tests as u64;
+    let traits = purse.take(purse.costs.traits())?;
     let tests = (0..tests).map(|_| purse.take(each)).collect::<Result<_, _>>()?;
     Ok(gate::hide_proxies(data, model, gated, units, spec.gate.at_most, ProxyBudget { traits, tests })?)
 }

@@ -3,7 +3,7 @@
 use tactful_kernel::loss::LossError;
 use tactful_kernel::measurement::planned_sigma;
 
-use super::budget::{self, Costs};
+use super::budget::Costs;
 use crate::cluster::Shares;
 use crate::profile::Z95;
 use crate::spec::Spec;
@@ -62,15 +62,15 @@ pub fn forecast(spec: &Spec, customers: u64) -> Result<Forecast, LossError> {
     let sigma = |per_mille: u64, sensitivity: f64| planned_sigma(sensitivity, costs.part(per_mille));
     let (dim, groups) = (spec.features.len(), spec.taxonomy.as_ref().map_or(0, |t| t.groups.len()));
     let segment = (customers as f64 / spec.segments.number as f64).max(1.0);
-    let size = sigma(budget::SIZES, 1.0);
+    let size = sigma(costs.sizes(), 1.0);
     let tail = (2.0 * (0.5 / costs.clusters_delta.value()).ln()).sqrt();
-    let threshold = spec.segments.floor as f64 + sigma(budget::FLOOR, 1.0) * tail + 2.0;
+    let threshold = spec.segments.floor as f64 + sigma(costs.floor(), 1.0) * tail + 2.0;
     let radius = TYPICAL_SPREAD * (dim as f64).sqrt();
     let shares = Shares::for_dim(dim);
-    let for_sums = budget::clustering(groups) * shares.refinement() * (1000 - shares.counts_in_round) / 1_000_000;
+    let for_sums = costs.clustering(groups) * shares.refinement() * (1000 - shares.counts_in_round) / 1_000_000;
     // Averaging the rounds gives about the noise of one query with all of the refinement's budget.
     let centroid = sigma(for_sums.max(1), radius) / segment;
-    let incidence = sigma(budget::incidence(groups), (groups as f64).sqrt()) / (2.0 * segment);
+    let incidence = sigma(costs.incidence(groups), (groups as f64).sqrt()) / (2.0 * segment);
     Ok(Forecast {
         customers,
         size_half_width: Z95 * size,

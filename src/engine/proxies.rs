@@ -10,27 +10,22 @@ use std::path::{Path, PathBuf};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tactful_kernel::InMemory;
-use tactful_kernel::ledger::Request;
 
-use super::{Costs, Drawn, measure, open_ledger};
+use super::{Costs, Drawn, measure};
 use crate::feature::{ExactRow, bounded, exact_rows};
 use crate::gate::{Gated, tests_for};
+use crate::simulate::seeded_permit;
 use crate::spec::sensitive::Policy;
 use crate::spec::{self, Spec};
 
 /// Noise draws a data set.
 const DRAWS: u64 = 20;
 
-/// All measurements of a release, paid for from a ledger of its own.
-fn drawn(spec: &Spec, base: &Path) -> Drawn {
-    let dir = tempfile::tempdir().unwrap();
+/// All measurements of a release, with noise from a seed, so that what holds once holds always. The rows are public.
+fn drawn(spec: &Spec, base: &Path, seed: u64) -> Drawn {
     let costs = Costs::of(&spec.privacy).unwrap();
-    let mut ledger = open_ledger(spec, &dir.path().join("ledger.sqlite")).unwrap();
-    let purpose = "a test".to_owned();
-    let request = Request { loss: costs.loss, spec_sha256: spec.fingerprint(), purpose, request_id: None };
-    let permit = ledger.reserve(&request).unwrap();
     let features = bounded(spec, base, &|_| ()).unwrap();
-    measure(InMemory::new(features), spec, &costs, permit, &mut |_| Ok(())).unwrap()
+    measure(InMemory::new(features), spec, &costs, seeded_permit(costs.loss, seed), &mut |_| Ok(())).unwrap()
 }
 
 /// The cluster of each row, as the kernel has it.
@@ -200,7 +195,7 @@ fn a_trait_that_innocent_products_carry_shows_in_no_segment() {
         let dir = tempfile::tempdir().unwrap();
         let world = world(seed, Carried::ByProducts, dir.path());
         raw.push(world.raw);
-        let drawn = drawn(&world.spec, dir.path());
+        let drawn = drawn(&world.spec, dir.path(), seed);
         let clusters = clusters(&world.rows, &drawn.gated);
         open.push(attack(&clusters, &world.has));
         let segments: Vec<usize> = clusters.iter().map(|&cluster| drawn.gated.part_of[cluster]).collect();
@@ -226,7 +221,7 @@ fn segments_that_tell_nothing_are_left_alone() {
     for seed in 0..DRAWS {
         let dir = tempfile::tempdir().unwrap();
         let world = world(seed, Carried::ByNothing, dir.path());
-        let drawn = drawn(&world.spec, dir.path());
+        let drawn = drawn(&world.spec, dir.path(), seed);
         kept += u64::from(drawn.gated.joined.iter().sum::<u32>() == 0);
     }
     eprintln!("nothing to hide: all segments kept in {kept} of {DRAWS} draws");
@@ -253,8 +248,8 @@ fn infants_and_smokers_show_in_no_segment_of_households() {
         let spec = Spec { gate, ..spec.clone() };
         let (mut left, mut hidden, mut told) = (Vec::new(), vec![true; DRAWS as usize], 0.0_f64);
         let draws: Vec<(Vec<usize>, Vec<usize>)> = (0..DRAWS)
-            .map(|_| {
-                let drawn = drawn(&spec, &base);
+            .map(|seed| {
+                let drawn = drawn(&spec, &base, seed);
                 left.push(drawn.gated.segments());
                 let clusters = clusters(&rows, &drawn.gated);
                 let segments = clusters.iter().map(|&cluster| drawn.gated.part_of[cluster]).collect();

@@ -9,6 +9,7 @@ mod batch;
 mod check;
 mod erase;
 mod ids;
+mod open;
 mod own;
 mod people;
 mod room;
@@ -29,13 +30,14 @@ use crate::contract::{Classes, Mapping, RULES};
 use crate::source::memory::Memory;
 use crate::source::{RawError, Shape};
 use crate::spec::sensitive::{Policy, Tells};
-use crate::spec::{FeatureKind, Origin, Scale, Spec};
-use account::Account;
+use crate::spec::{FeatureKind, Scale, Spec};
 use aggregate::Stop;
 pub use array::{ArrayBounds, Unread, array};
 pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
 pub(crate) use erase::rows_of;
-use ids::Id;
+#[cfg(test)]
+pub(crate) use open::exact_rows;
+pub(crate) use open::{ExactRow, OpenRows, open_population, simulated_rows};
 pub(crate) use own::{Own, TextColumns, own_row};
 pub(crate) use people::each_person;
 use room::Room;
@@ -243,64 +245,6 @@ fn lines(
         };
         Lines { rows, shape, mapping, classes, out, consent_taken, memory }
     }))
-}
-
-/// A row that left the wall, for simulated populations and tests of this crate alone.
-pub(crate) struct ExactRow {
-    /// The customer's number, where customers are numbered.
-    pub unit: Option<i64>,
-    /// Lattice steps, one a feature.
-    pub steps: Vec<f64>,
-    /// Whether each group was bought.
-    pub bought: Vec<bool>,
-    /// Whether the customer has each sensitive trait.
-    #[cfg(test)]
-    pub traits: Vec<bool>,
-}
-
-/// The rows of a **simulated** population: what a demo needs to compare segments with what was planted.
-/// For a first-party population it refuses.
-///
-/// # Errors
-/// As [`bounded`]; [`RawError::NotSimulated`].
-pub(crate) fn simulated_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
-    if spec.origin != Origin::Simulated {
-        return Err(RawError::NotSimulated);
-    }
-    open_rows(spec, base)
-}
-
-/// The rows of any population, for tests of this crate.
-#[cfg(test)]
-pub(crate) fn exact_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
-    open_rows(spec, base)
-}
-
-fn open_rows(spec: &Spec, base: &Path) -> Result<Vec<ExactRow>, RawError> {
-    let lattice = lattice(spec)?;
-    let groups = group_count(spec);
-    let memory = Memory::of_machine();
-    let room = Room::new(&memory, room::row_bytes(&lattice, groups));
-    let mut rows = Vec::new();
-    let who = Who { out: None, purposes: &run_purposes(spec), now: Utc::now() };
-    let _ = lines(spec, base, &who, &memory, &|_| ())?.try_map_sealed(|lines| {
-        let mut take = |account: &Account, unit: Id<'_>| {
-            if account.purchases > 0 {
-                let values = account.values(spec);
-                let steps = lattice.columns().iter().zip(values).map(|(c, v)| f64::from(c.quantise(v))).collect();
-                let unit = if let Id::Number(number) = unit { Some(number) } else { None };
-                rows.push(ExactRow {
-                    unit,
-                    steps,
-                    bought: (0..groups).map(|group| account.bought(group)).collect(),
-                    #[cfg(test)]
-                    traits: account.traits(&traits(spec), Policy::base().gate()).collect(),
-                });
-            }
-        };
-        lines.tables(spec, &room, |tables, _| tables.into_iter().for_each(|table| table.read(&mut take)))
-    })?;
-    Ok(rows)
 }
 
 /// What a run needs consent for.

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, DataType, Engine, IntoLazy, UniqueKeepStrategy, col};
 
-use super::{Account, Id, Lines, Room, aggregate, classes, group_count, lattice, room};
+use super::account::Account;
+use super::ids::Id;
+use super::{Lines, Room, aggregate, classes, group_count, lattice, room};
 use crate::consent::register::OptedOutSet;
 use crate::consent::{OptOutFile, canonical_id};
 use crate::contract::Mapping;

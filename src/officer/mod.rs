@@ -52,6 +52,11 @@ impl Case<'_> {
         if self.spec.origin == Origin::Simulated {
             text.push_str("\n**SIMULATED**: the spec says that nobody in these data exists.\n");
         }
+        if let Some(published) = &self.spec.sources.transactions.published {
+            let said = crate::release::plain(published);
+            let _ =
+                writeln!(text, "\n**PUBLIC DATA**: the spec says that these purchases were published before: {said}");
+        }
         text
     }
 

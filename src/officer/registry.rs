@@ -17,7 +17,11 @@ pub(super) fn write(case: &Case<'_>) -> String {
     let first = books.record.iter().flat_map(|record| &record.releases).map(|(_, day, _)| *day).min();
     let published = first.unwrap_or(case.date);
     let unpublished = if first.is_none() { "  # no release yet: the day of this draft" } else { "" };
-    let simulated = if spec.origin == Origin::Simulated { "SIMULATED, nobody exists: do not submit. " } else { "" };
+    let simulated = match spec.origin {
+        Origin::FirstParty => "",
+        Origin::Simulated => "SIMULATED, nobody exists: do not submit. ",
+        Origin::Public => "PUBLIC research data, not a shop's own customers: do not submit. ",
+    };
     let curator = or_blank(&case.said.controller, "name of the shop");
     let spent = books.spent_in_life;
     let details = format!(

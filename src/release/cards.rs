@@ -27,8 +27,8 @@ pub fn text(release: &Release, width: usize, colour: bool) -> String {
 }
 
 fn head(canvas: &mut Canvas, release: &Release) {
-    if release.is_simulated() {
-        canvas.wrapped(0, Ink::Warn, &words::simulated(release));
+    if let Some(said) = words::banner(release) {
+        canvas.wrapped(0, Ink::Warn, &said);
         canvas.gap();
     }
     let segments = many(release.segments.len() as u64, "segment");

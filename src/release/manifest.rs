@@ -75,7 +75,7 @@ pub struct Manifest {
     pub tactful_version: String,
     /// Population: the ledger's key.
     pub population: String,
-    /// `first_party` or `simulated`.
+    /// `first_party`, `simulated` or `public`.
     pub origin: String,
     /// Ledger file's identity.
     pub ledger: String,

@@ -13,6 +13,9 @@ pub const SCHEMA_VERSION: u32 = 2;
 /// The [`Release::origin`] of made-up data: every output says so.
 pub const SIMULATED: &str = "simulated";
 
+/// [`Release::origin`] of a release of purchases that were published before.
+pub const PUBLIC: &str = "public";
+
 /// A whole release.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +28,7 @@ pub struct Release {
     pub population: String,
     /// The privacy unit's name, singular ("household").
     pub unit: String,
-    /// `first_party` or `simulated`; a simulated release says so in every output.
+    /// `first_party`, `simulated` or `public`; a release of one of the last two says so in every output.
     pub origin: String,
     /// Currency shown with amounts.
     pub currency: String,
@@ -68,6 +71,12 @@ impl Release {
     #[must_use]
     pub fn is_simulated(&self) -> bool {
         self.origin == SIMULATED
+    }
+
+    /// Where the spec says that the purchases behind it were published; `None` for a shop's own and for simulated ones.
+    #[must_use]
+    pub fn published(&self) -> Option<&str> {
+        (self.origin == PUBLIC).then(|| self.spec["sources"]["transactions"]["published"].as_str().unwrap_or_default())
     }
 }
 

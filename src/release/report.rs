@@ -35,14 +35,14 @@ pub fn html(release: &Release) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
                 meta name="color-scheme" content="light dark";
-                title { (plain(&release.population)) ": " (title) @if release.is_simulated() { " (simulated)" } }
+                title { (plain(&release.population)) ": " (title) @if mark(release).is_some() { " (" (release.origin) ")" } }
                 // Without it a browser asks for one.
                 link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 a .skip href="#segments" { "Skip to the segments" }
-                @if release.is_simulated() { (banner(release)) }
+                @if let Some(said) = words::banner(release) { (banner(release, &said)) }
                 (top(release, &title))
                 main {
                     (sizes::section(release))
@@ -71,13 +71,18 @@ fn title(release: &Release) -> String {
     format!("{number} {noun} of about {} {}", count(release.population_size.estimate), plural(&release.unit))
 }
 
-fn banner(release: &Release) -> Markup {
+/// What is written across a release that is not of a shop's own customers.
+fn mark(release: &Release) -> Option<&'static str> {
+    if release.is_simulated() { Some("SIMULATED") } else { release.published().map(|_| "PUBLIC DATA") }
+}
+
+fn banner(release: &Release, said: &str) -> Markup {
     html! {
-        div .simulated role="note" { (words::simulated(release)) }
+        div .simulated role="note" { (said) }
         svg .watermark aria-hidden="true" focusable="false" {
             defs {
                 pattern id="simulated" width="430" height="260" patternUnits="userSpaceOnUse" patternTransform="rotate(-24)" {
-                    text x="30" y="130" { "SIMULATED" }
+                    text x="30" y="130" { (mark(release).unwrap_or_default()) }
                 }
             }
             rect width="100%" height="100%" fill="url(#simulated)" {}
@@ -149,7 +154,7 @@ fn foot(release: &Release) -> Markup {
                 (many(release.features.len() as u64, "feature")) ", " (many(release.groups.len() as u64, "category group"))
                 ". The same numbers for programs: release.json, segments.csv, promotions.csv."
             }
-            @if release.is_simulated() { p { (words::simulated(release)) } }
+            @if let Some(said) = words::banner(release) { p { (said) } }
         }
     }
 }

@@ -179,6 +179,20 @@ pub(super) fn simulated(release: &Release) -> String {
     format!("Simulated data, made-up purchases: no real {} is described here.", plain(&release.unit))
 }
 
+/// The banner of a release of published purchases.
+pub(super) fn public(published: &str) -> String {
+    format!(
+        "Public data, says its spec, published before: {}. Exact rows may have been looked at to choose what is here. If these are \
+         a shop's own customers, this release must not be used.",
+        plain(published).trim_end_matches('.')
+    )
+}
+
+/// What stands above a release that is not of a shop's own customers.
+pub(super) fn banner(release: &Release) -> Option<String> {
+    if release.is_simulated() { Some(simulated(release)) } else { release.published().map(public) }
+}
+
 /// "a", "a and b", "a, b and c".
 pub(super) fn list(items: &[String]) -> String {
     match items {

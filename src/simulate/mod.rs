@@ -46,6 +46,7 @@ pub use files::{FILES, Name, private_folder, private_text};
 pub use lines::{Chunks, Transactions};
 pub use noise::seeded_permit;
 pub use recovery::{Found, Recovery, recovery};
+pub(crate) use recovery::{Table, adjusted_rand, margin};
 
 /// The spec of the demo, for the files that [`Shop::write`] writes for [`Shop::default`].
 pub const DEMO_SPEC: &str = include_str!("demo.toml");

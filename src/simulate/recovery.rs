@@ -58,9 +58,10 @@ pub fn recovery(truth: &Truth, predicted: impl IntoIterator<Item = (i64, usize)>
 }
 
 /// Counts of pairs of labels.
-type Table = BTreeMap<(usize, usize), u64>;
+pub(crate) type Table = BTreeMap<(usize, usize), u64>;
 
-fn margin(table: &Table, label: impl Fn((usize, usize)) -> usize) -> BTreeMap<usize, u64> {
+/// Counts of one of the two labels.
+pub(crate) fn margin(table: &Table, label: impl Fn((usize, usize)) -> usize) -> BTreeMap<usize, u64> {
     let mut margin = BTreeMap::new();
     for (&cell, count) in table {
         *margin.entry(label(cell)).or_insert(0) += count;
@@ -70,7 +71,7 @@ fn margin(table: &Table, label: impl Fn((usize, usize)) -> usize) -> BTreeMap<us
 
 /// The adjusted Rand index of Hubert and Arabie (1985). Partitions that are equal because there is
 /// only one way to be score 1; without a pair of customers there is nothing to score: 0.
-fn adjusted_rand(table: &Table) -> f64 {
+pub(crate) fn adjusted_rand(table: &Table) -> f64 {
     let pairs = |count: &u64| (*count as f64) * (*count as f64 - 1.0) / 2.0;
     let both: f64 = table.values().map(pairs).sum();
     let left: f64 = margin(table, |(row, _)| row).values().map(pairs).sum();

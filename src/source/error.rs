@@ -103,9 +103,11 @@ impl ConsentError {
 /// library are never forwarded, because they print cells.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RawError {
-    /// Rows were asked for of a population that is not simulated.
-    #[error("rows leave the program for simulated populations alone")]
-    NotSimulated,
+    /// Rows were asked for of a population that is neither simulated nor published.
+    #[error(
+        "exact rows are looked at for simulated and published populations alone (origin = \"simulated\" or \"public\"), never for a shop's own customers"
+    )]
+    NotOpen,
     /// The spec names a register of opt-outs, and nobody opened it.
     #[error("the spec names a register of opt-outs, and it was not opened; nothing is read without it")]
     NoRegister,
@@ -334,7 +336,7 @@ impl RawError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotSimulated => "policy.not-simulated",
+            Self::NotOpen => "policy.not-simulated",
             Self::Consent(error) => error.code(),
             Self::NoRegister => "register.not-opened",
             Self::MissingFile { .. } => "data.missing-file",
@@ -369,7 +371,7 @@ impl RawError {
             Self::Outside { .. } | Self::UnknownCategory { .. } | Self::NoCategory | Self::Lattice(_) => {
                 ExitClass::BadSpec
             }
-            Self::NotSimulated | Self::PersonalColumn { .. } => ExitClass::Policy,
+            Self::NotOpen | Self::PersonalColumn { .. } => ExitClass::Policy,
             Self::Consent(_) | Self::NoRegister => ExitClass::Consent,
             Self::Memory { .. } => ExitClass::Machine,
             Self::Internal { .. } => ExitClass::Internal,

@@ -71,6 +71,13 @@ impl Spec {
         if nobody && self.origin == super::checked::Origin::FirstParty {
             advice.push("no [sources.opt_outs]: everyone in the transactions is counted".to_owned());
         }
+        if let Some(published) = &self.sources.transactions.published {
+            advice.push(format!(
+                "origin is public (\"{}\"): `tactful sweep` looks at exact rows of it, and every output says so; a shop's own customers \
+                 are first_party, without exception",
+                super::rule::shown(published)
+            ));
+        }
     }
 
     fn advise_on_size(&self, advice: &mut Vec<String>) {

@@ -11,12 +11,13 @@ use chrono::NaiveDate;
 use tactful_kernel::{Delta, Epsilon};
 
 use super::checked::{
-    AbsurdAmount, Approval, Contract, Duplicates, Gate, NegativeAmount, Privacy, Segments, Spec, Window,
+    AbsurdAmount, Approval, Contract, Duplicates, Gate, NegativeAmount, Origin, Privacy, Segments, Spec, Window,
 };
 use super::raw::{RawContract, RawGate, RawPrivacy, RawSegments, RawSpec, RawWindow};
 use super::report::Report;
 use super::rule::Rule;
 use super::sensitive::Policy;
+use super::split::{self, Split};
 
 /// The k floor when none is written.
 pub(super) const DEFAULT_FLOOR: u64 = 50;
@@ -51,6 +52,8 @@ pub(super) fn check(raw: RawSpec, report: &mut Report<'_>) -> Option<Spec> {
     let gate = raw.gate.map_or_else(|| Some(Gate::default()), |gate| self::gate(gate, report));
     let privacy = raw.privacy.and_then(|privacy| self::privacy(&privacy, report));
     let promotions = raw.promotions.and_then(|promotions| source::promotions(promotions, &context, report));
+    let handed = raw.destinations.as_ref().is_some_and(|destinations| !destinations.is_empty());
+    report.must(!(handed && raw.origin == Some(Origin::Public)), "destinations", || Rule::PublicDestination);
     let destinations = super::people::destinations(raw.destinations.unwrap_or_default(), consent, report);
     let notice = raw.notice.map(|notice| notice::notice(notice, report));
     version?;
@@ -173,11 +176,13 @@ fn privacy(raw: &RawPrivacy, report: &mut Report<'_>) -> Option<Privacy> {
     if let (Some(release), Some(year)) = (delta, delta_per_year) {
         report.must(year >= release, "privacy.year.delta", || Rule::YearBelowRelease { what: "delta" });
     }
+    let split = raw.split.as_ref().map_or_else(|| Some(Split::default()), |raw| split::check(raw, report));
     Some(Privacy {
         epsilon: epsilon?,
         delta: delta?,
         epsilon_per_year: epsilon_per_year?,
         delta_per_year: delta_per_year?,
+        split: split?,
     })
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tactful_kernel::{Delta, Epsilon};
 
 use super::sensitive::Policy;
+use super::split::Split;
 
 /// A spec that passed every rule. All numbers in it are public: they were written by a person.
 ///
@@ -56,6 +57,8 @@ pub enum Origin {
     FirstParty,
     /// Made by a simulator; every output says so.
     Simulated,
+    /// Published by somebody for everybody, such as research data; every output says so, and where. Never the shop's own customers.
+    Public,
 }
 
 impl Origin {
@@ -65,6 +68,16 @@ impl Origin {
         match self {
             Self::FirstParty => "first_party",
             Self::Simulated => "simulated",
+            Self::Public => "public",
+        }
+    }
+
+    /// Whether exact rows may be looked at: nobody gave them to the shop in confidence.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::FirstParty => false,
+            Self::Simulated | Self::Public => true,
         }
     }
 }
@@ -149,6 +162,9 @@ pub struct Transactions {
     pub amount: Amount,
     /// Columns added up to the discount given on the line (positive = money off; sign is ignored).
     pub discounts: Vec<String>,
+    /// Where the purchases were published: there if, and only if, their origin is public.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
 }
 
 /// How a line's amount is found.
@@ -357,6 +373,8 @@ pub struct Privacy {
     pub epsilon_per_year: Epsilon,
     /// δ of all releases of one year.
     pub delta_per_year: Delta,
+    /// How a release's ρ is divided.
+    pub split: Split,
 }
 
 /// The promotions file: reference data of the shop, public.

@@ -22,6 +22,7 @@ mod rule;
 mod schema;
 pub mod sensitive;
 mod shape;
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ pub use people::{
 pub(crate) use policy::{columns_version, personal};
 pub use rule::{Problem, Rule, SpecError};
 pub use schema::json_schema;
+pub use split::{RawSplit, Split};
 
 use raw::RawSpec;
 use report::{Report, line_of};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checked::{AbsurdAmount, Duplicates, NegativeAmount, Origin, Scale};
 use super::people::{RawConsent, RawDestination};
+use super::split::RawSplit;
 pub(super) use notice::RawNotice;
 pub use promotions::RawPromotions;
 
@@ -32,7 +33,7 @@ pub struct RawSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = "customer"))]
     pub unit: Option<String>,
-    /// Where the rows come from: the shop's own purchases, or a simulator.
+    /// Where the rows come from: the shop's own purchases, a simulator, or a publication that everybody can get.
     #[schemars(required)]
     pub origin: Option<Origin>,
     /// ISO 4217 code or sign shown with amounts.
@@ -159,6 +160,9 @@ pub struct RawTransactions {
     /// Columns that add up to the discount on the line; their sign is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discounts: Option<Vec<String>>,
+    /// For origin "public": where these purchases were published, and by whom, so that a reader finds them there. Every output repeats it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
     /// Where the rows come from; the spec's own origin when left out, and no other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -458,6 +462,9 @@ pub struct RawPrivacy {
     /// The budget of one year, for all releases of the population.
     #[schemars(required)]
     pub year: Option<RawYear>,
+    /// How a release's budget is divided, if not as usual: shares that were found on simulated or public data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<RawSplit>,
 }
 
 /// The budget of one year.

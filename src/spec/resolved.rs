@@ -16,6 +16,7 @@ use super::raw::{
     RawTaxonomy, RawText, RawTransactions, RawWindow, RawYear,
 };
 use super::sensitive::Policy;
+use super::split::RawSplit;
 
 impl Spec {
     /// The spec as TOML that parses back to the same spec.
@@ -112,6 +113,8 @@ impl From<&Spec> for RawSpec {
                     epsilon: Some(spec.privacy.epsilon_per_year.value()),
                     delta: Some(spec.privacy.delta_per_year.value()),
                 }),
+                // The usual split is not written: specs that had none keep their fingerprints.
+                split: RawSplit::of(&spec.privacy.split),
             }),
             promotions: spec.promotions.as_ref().map(promotions),
             destinations: (!spec.destinations.is_empty())
@@ -196,6 +199,7 @@ fn transactions(transactions: &Transactions) -> RawTransactions {
         category: transactions.category.clone(),
         amount: Some(amount),
         discounts: Some(transactions.discounts.clone()),
+        published: transactions.published.clone(),
         ..RawTransactions::default()
     }
 }

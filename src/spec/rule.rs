@@ -166,6 +166,13 @@ rules! {
     /// A year that cannot pay for one release.
     YearBelowRelease { what: &'static str } = "spec.year-below-release", "a year's {what} is below that of one release", "write at least the release's {what}";
 
+    /// A share that leaves too little for it or for the others.
+    SplitShare { share: i64, least: i64, most: i64 } = "spec.split-share", "a share of {share} per mille is not between {least} and {most}", "write a share that leaves every measurement its least, or leave the key out for the usual one";
+    /// Shares that are not the whole.
+    SplitSum { sum: String, remedy: String } = "spec.split-sum", "the shares add up to {sum} per mille, not to 970 (what is left out counts as usual: clustering 560, incidence 170, floor 70, sizes 70, gate 100)", "{remedy}";
+    /// A gate that would find less.
+    SplitGate { share: i64, least: i64 } = "policy.gate-share", "a share of {share} per mille for the gate is below its usual {least}: with less it finds less of what segments tell of sensitive groups", "write {least} or more, or leave the key out";
+
     // Promotions.
     /// A target that needs a taxonomy.
     PromotionTaxonomy = "spec.promotions-need-taxonomy", "promotions are matched by category group, and there is no taxonomy", "add [taxonomy], or leave [promotions] out";
@@ -207,7 +214,15 @@ rules! {
     /// A role that is not to be had.
     PolicyRole { role: String } = "policy.role", "there is no role `{role}` for a destination", "a destination is the shop's own_channel or a processor under contract: customers are nobody's merchandise";
     /// Data of others.
-    PolicyOrigin { origin: String } = "policy.origin", "data of origin `{origin}` is not accepted", "use the shop's own purchases (first_party) or simulated ones: people did not give that data for this";
+    PolicyOrigin { origin: String } = "policy.origin", "data of origin `{origin}` is not accepted", "use the shop's own purchases (first_party), simulated ones, or research data that everybody can get (public): people did not give that data for this";
+    /// Public purchases of which nobody says where they were published.
+    PublishedMissing = "policy.published", "`public` is for purchases that were published for everybody, and nothing says where", "write published = \"who published them, and where\", as every output will repeat it; a shop's own customers are never public, also when nobody is named: write origin = \"first_party\"";
+    /// An audience of people who are nobody's customers here.
+    PublicDestination = "policy.public-destination", "there are no audiences of public purchases", "take the destinations out: whose purchases were published for research gave nobody leave to write to them";
+    /// Not a text that says it.
+    Published = "spec.published", "where purchases were published is said in 10 to 300 printable characters", "write who published them and where, so that a reader finds them";
+    /// A publication of purchases that are not public.
+    PublishedPrivate = "spec.published-private", "these purchases are not of origin `public`, and a publication is named", "leave `published` out, or write origin = \"public\" if everybody can get these very purchases there";
     /// A column about the person.
     PolicyColumn { column: String, says: &'static str, word: String } = "policy.column", "the column `{column}` names {says} (`{word}`)", "leave it out, and best of all out of the file: segments are made of purchases alone";
     /// An identity in the place of an id.

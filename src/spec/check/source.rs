@@ -19,6 +19,10 @@ use super::super::rule::{Rule, shown};
 use super::printable;
 use super::taxonomy::label_of;
 
+/// Lengths of the text that says where purchases were published, in characters.
+const MIN_PUBLISHED: usize = 10;
+const MAX_PUBLISHED: usize = 300;
+
 /// What rules across parts need to know of what was written.
 pub(super) struct Context {
     /// Key and label of the groups, when there is a taxonomy.
@@ -83,6 +87,7 @@ fn transactions(raw: RawTransactions, context: &Context, report: &mut Report<'_>
     let discounts: Vec<String> =
         discounts.filter_map(|(i, column)| columns.own(column, &format!("discounts[{i}]"), report)).collect();
     columns.origins(raw.origin, raw.column_origins, context.origin, report);
+    let published = published(raw.published, context.origin, report);
     let date_format = raw.date_format;
     let layout = date_format.as_deref().is_none_or(tells_a_day);
     report.must(layout, &format!("{at}.date_format"), || Rule::DateFormat);
@@ -96,7 +101,28 @@ fn transactions(raw: RawTransactions, context: &Context, report: &mut Report<'_>
         category,
         amount: amount?,
         discounts,
+        published,
     })
+}
+
+/// Where the purchases were published: to be said of public ones, and of no others.
+fn published(raw: Option<String>, origin: Option<Origin>, report: &mut Report<'_>) -> Option<String> {
+    let at = "sources.transactions.published";
+    let public = origin == Some(Origin::Public);
+    match raw {
+        Some(text) => {
+            let text = text.trim().to_owned();
+            let length = text.chars().count();
+            let said = (MIN_PUBLISHED..=MAX_PUBLISHED).contains(&length) && !text.chars().any(char::is_control);
+            report.must(said, at, || Rule::Published);
+            report.must(public || origin.is_none(), at, || Rule::PublishedPrivate);
+            Some(text)
+        }
+        None => {
+            report.must(!public || report.was_taken_out(at), at, || Rule::PublishedMissing);
+            None
+        }
+    }
 }
 
 fn amount(raw: RawAmount, columns: &mut Columns, report: &mut Report<'_>) -> Option<Amount> {

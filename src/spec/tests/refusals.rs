@@ -111,6 +111,39 @@ fn tells(piece: &str, other: &str, problem: &str) {
 }
 
 #[test]
+fn shares_of_a_release_are_the_whole_and_leave_each_measurement_its_least() {
+    let table = |shares: &str| format!("[privacy.split]\n{shares}\n[promotions]");
+    for (shares, problem) in [
+        ("", ""),
+        ("clustering = 600\nincidence = 130", ""),
+        ("clustering = 560\nincidence = 170\nfloor = 70\nsizes = 70\ngate = 100", ""),
+        ("clustering = 200\nincidence = 10\nfloor = 20\nsizes = 640", ""),
+        ("clustering = 600", "privacy.split spec.split-sum"),
+        ("clustering = 500", "privacy.split spec.split-sum"),
+        ("clustering = 199\nincidence = 531", "privacy.split.clustering spec.split-share"),
+        ("floor = 19\nsizes = 121", "privacy.split.floor spec.split-share"),
+        ("sizes = 9\nfloor = 131", "privacy.split.sizes spec.split-share"),
+        ("incidence = -1", "privacy.split.incidence spec.split-share"),
+        ("incidence = 9223372036854775807", "privacy.split.incidence spec.split-share"),
+        ("incidence = 641", "privacy.split.incidence spec.split-share"),
+        ("gate = 99\nsizes = 71", "privacy.split.gate policy.gate-share"),
+        ("gate = 0\nclustering = 660", "privacy.split.gate policy.gate-share"),
+        ("gate = -9223372036854775808", "privacy.split.gate policy.gate-share"),
+        ("sizes = 70.0", "privacy.split.sizes spec.wrong-type"),
+        ("sizes = nan", "privacy.split.sizes spec.wrong-type"),
+        ("count = 10", "privacy.split.count spec.unknown-key"),
+    ] {
+        tells("[promotions]", &table(shares), problem);
+    }
+    let told = parse(&good_but("[promotions]", &table("clustering = 600"))).unwrap_err().to_string();
+    assert!(told.contains("add up to 1010 per mille, not to 970") && told.contains("take 40 away"), "{told}");
+    let told = parse(&good_but("[promotions]", &table("clustering = 500"))).unwrap_err().to_string();
+    assert!(told.contains("60 are missing"), "{told}");
+    let told = parse(&good_but("[promotions]", &table("gate = 50\nsizes = 120"))).unwrap_err();
+    assert!(told.is_policy(), "{told}");
+}
+
+#[test]
 fn what_the_policy_calls_sensitive_is_in_no_group_label_or_feature() {
     for (piece, other, problem) in [
         ("\"ROLLS\"", "\"BEERS/ALES\"", "taxonomy.groups[1].categories[1] policy.sensitive"),

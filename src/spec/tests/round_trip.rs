@@ -47,6 +47,24 @@ fn the_fingerprint_tells_what_is_run_and_the_feature_fingerprint_what_is_compare
     }
 }
 
+#[test]
+fn a_split_is_part_of_the_run_and_the_usual_one_is_not_written() {
+    let usual = parse(GOOD).unwrap();
+    assert!(!usual.to_toml().contains("split"), "{}", usual.to_toml());
+    let with =
+        |shares: &str| parse(&good_but("[promotions]", &format!("[privacy.split]\n{shares}\n[promotions]"))).unwrap();
+    let same = with("clustering = 560\ngate = 100");
+    assert_eq!((&same, same.fingerprint()), (&usual, usual.fingerprint()));
+    let moved = with("clustering = 400\nincidence = 330");
+    assert_eq!(moved.privacy.split, Split::new([400, 330, 70, 70, 100]).unwrap());
+    assert_ne!(moved.fingerprint(), usual.fingerprint());
+    assert_eq!(moved.feature_fingerprint(), usual.feature_fingerprint());
+    assert_eq!(parse(&moved.to_toml()).unwrap(), moved, "{}", moved.to_toml());
+    let json = serde_json::to_value(&moved).unwrap();
+    assert_eq!(json["privacy"]["split"]["incidence"], 330);
+    assert!(serde_json::to_value(&usual).unwrap()["privacy"].get("split").is_none());
+}
+
 fn name() -> impl Strategy<Value = String> {
     // A label such as "RX" is refused, and rightly.
     let shown = |text: &String| !text.trim().is_empty() && sensitive::Policy::base().judge(text).is_empty();

@@ -1,0 +1,315 @@
+//! What to sweep over: lists of values, and the cells that they make.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+use tactful_kernel::{Delta, Epsilon};
+
+use super::error::SweepError;
+use crate::spec::{Feature, Spec};
+
+/// The most draws of one sweep.
+pub const MOST_DRAWS: usize = 1_000_000;
+/// The most cells of one sweep; each holds a spec.
+pub const MOST_CELLS: usize = 10_000;
+/// Weeks that a window may have; four at least, like every spec's.
+const WEEKS: std::ops::RangeInclusive<u32> = 4..=520;
+
+/// A grid. What is left out is as in the spec.
+///
+/// It reads from TOML and JSON. Its cells are all combinations; of each, a release is drawn with every seed. The same seed is the same
+/// noise in every cell, so that cells differ by their parameters more than by luck.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Grid {
+    /// Path of the spec, from the folder of the grid's file. Only the command line and [`Grid::load`] look at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec: Option<PathBuf>,
+    /// ε of a release, above 0 and at most 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<Vec<f64>>,
+    /// δ of a release, above 0 and at most 0.001.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delta: Option<Vec<f64>>,
+    /// k floors, 20 to 1,000,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Vec<u64>>,
+    /// Numbers of segments, 1 to 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<Vec<usize>>,
+    /// Weeks of the window, counted back from its end, 4 to 520. Public bounds of features stay the spec's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Vec<u32>>,
+    /// First day out of every window, in place of the spec's: leaves weeks after it to be foretold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<NaiveDate>,
+    /// Weeks after the window whose purchases the relevance of promotions is measured on, 4 to 520. Without them, or when nobody
+    /// bought anything then, it is measured on the window itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<u32>,
+    /// Subsets of the spec's features.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<Subsets>,
+    /// Numbers of customers: so many, drawn by `sample`. Smaller samples are part of larger ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customers: Option<Vec<u32>>,
+    /// Seed of the samples; 0 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u64>,
+    /// Seeds of the noise: how many, from 1, or which. 10 when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seeds: Option<Seeds>,
+}
+
+/// Subsets of features. An entry is a feature's key, such as `spend_share.fish`, or a kind, such as `spend_share`, for all features of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Subsets {
+    /// With names; in the order of names.
+    Named(BTreeMap<String, Vec<String>>),
+    /// Without; a subset is named by its entries.
+    Lists(Vec<Vec<String>>),
+}
+
+/// Seeds of the noise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Seeds {
+    /// 1, 2, … to this.
+    Number(u64),
+    /// These, in this order.
+    List(Vec<u64>),
+}
+
+/// One combination: the spec that is drawn from, and where it stands in the grid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Its number, from 0.
+    pub index: usize,
+    /// The spec.
+    pub spec: Spec,
+    /// Name of the subset of features; `all` for the spec's.
+    pub features: String,
+    /// Of the spec's features, those that are used.
+    pub used: Vec<usize>,
+    /// Customers in the sample; `None` for all.
+    pub customers: Option<u32>,
+}
+
+/// All cells of a grid in their order, and the seeds of each: windows change slowest, then features, customers, segments, floors and δ; ε
+/// changes from cell to cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The cells.
+    pub cells: Vec<Cell>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// Weeks after the window for relevance.
+    pub holdout: Option<u32>,
+    /// Seed of the samples.
+    pub sample: u64,
+}
+
+impl Plan {
+    /// Draws of the whole grid: cells times seeds.
+    #[must_use]
+    pub fn draws(&self) -> usize {
+        self.cells.len() * self.seeds.len()
+    }
+}
+
+impl Grid {
+    /// Reads a grid: JSON when the file's name ends so, else TOML. A path of a spec in it is joined to the file's folder.
+    ///
+    /// # Errors
+    /// [`SweepError::GridFile`].
+    pub fn load(path: &Path) -> Result<Self, SweepError> {
+        let wrong = |reason: String| SweepError::GridFile { file: path.display().to_string(), reason };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.kind().to_string()))?;
+        let json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+        let mut grid = Self::parse(&text, json).map_err(wrong)?;
+        if let (Some(spec), Some(folder)) = (&grid.spec, path.parent()) {
+            grid.spec = Some(folder.join(spec));
+        }
+        Ok(grid)
+    }
+
+    fn parse(text: &str, json: bool) -> Result<Self, String> {
+        let first = |said: &str| crate::release::plain(said.lines().next().unwrap_or_default());
+        if json {
+            // A list would be taken for the fields in their order.
+            let table: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(text).map_err(|error| first(&error.to_string()))?;
+            serde_json::from_value(table.into()).map_err(|error| first(&error.to_string()))
+        } else {
+            toml::from_str(text).map_err(|error: toml::de::Error| first(error.message()))
+        }
+    }
+
+    /// The cells of this grid over a spec. Reads no data.
+    ///
+    /// # Errors
+    /// [`SweepError::Grid`] with the first dimension that cannot be: empty, with a value twice, out of range; too many draws.
+    pub fn plan(&self, spec: &Spec) -> Result<Plan, SweepError> {
+        let epsilons = list("epsilon", self.epsilon.as_deref(), spec.privacy.epsilon, |&value| {
+            Epsilon::new(value).map_err(|_| format!("{value} is not above 0 and at most {}", Epsilon::MAX))
+        })?;
+        let deltas = list("delta", self.delta.as_deref(), spec.privacy.delta, |&value| {
+            Delta::new(value).map_err(|_| format!("{value} is not above 0 and at most {}", Delta::MAX))
+        })?;
+        let floors = list("floor", self.floor.as_deref(), spec.segments.floor, |&floor| {
+            within(floor, &(20..=1_000_000)).ok_or_else(|| format!("{floor} is not between 20 and 1000000"))
+        })?;
+        let numbers = list("segments", self.segments.as_deref(), spec.segments.number, |&number| {
+            within(number, &(1..=64)).ok_or_else(|| format!("{number} is not between 1 and 64"))
+        })?;
+        let windows = list("window", self.window.as_deref(), None, |&weeks| self.weeks(weeks).map(Some))?;
+        let customers = list("customers", self.customers.as_deref(), None, |&number| {
+            within(number, &(1..=u32::MAX)).map(Some).ok_or_else(|| "a sample has at least one customer".to_owned())
+        })?;
+        let features = self.subsets(&spec.features)?;
+        let seeds = self.seeds()?;
+        if let Some(weeks) = self.holdout {
+            self.weeks(weeks).map_err(|reason| SweepError::grid("holdout", reason))?;
+        }
+        let lengths =
+            [windows.len(), features.len(), customers.len(), numbers.len(), floors.len(), deltas.len(), epsilons.len()];
+        let cells = lengths.into_iter().fold(1, usize::saturating_mul);
+        if cells > MOST_CELLS || cells.saturating_mul(seeds.len()) > MOST_DRAWS {
+            let reason = format!(
+                "{cells} cells with {} seeds each are more than {MOST_CELLS} cells or {MOST_DRAWS} draws: sweep over fewer values at a time",
+                seeds.len()
+            );
+            return Err(SweepError::grid("grid", reason));
+        }
+        let mut cells = Vec::new();
+        for window in &windows {
+            let window = self.window(spec, *window)?;
+            for (name, used) in &features {
+                for customers in &customers {
+                    for (number, floor) in product(&numbers, &floors) {
+                        for (delta, epsilon) in product(&deltas, &epsilons) {
+                            let mut spec = spec.clone();
+                            spec.window = window;
+                            spec.features = used.iter().map(|&index| spec.features[index].clone()).collect();
+                            (spec.segments.number, spec.segments.floor) = (number, floor);
+                            let privacy = &mut spec.privacy;
+                            (privacy.epsilon, privacy.delta) = (epsilon, delta);
+                            // A year that holds one such release at least: what a release costs must not hang on it.
+                            if privacy.epsilon_per_year < epsilon {
+                                privacy.epsilon_per_year = epsilon;
+                            }
+                            privacy.delta_per_year = privacy.delta_per_year.max(delta);
+                            let (features, used) = (name.clone(), used.clone());
+                            cells.push(Cell { index: cells.len(), spec, features, used, customers: *customers });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Plan { cells, seeds, holdout: self.holdout, sample: self.sample.unwrap_or(0) })
+    }
+
+    #[allow(clippy::unused_self, reason = "reads as what it is: a rule of a grid")]
+    fn weeks(&self, weeks: u32) -> Result<u32, String> {
+        within(weeks, &WEEKS)
+            .ok_or_else(|| format!("{weeks} weeks are not between {} and {}", WEEKS.start(), WEEKS.end()))
+    }
+
+    fn window(&self, spec: &Spec, weeks: Option<u32>) -> Result<crate::spec::Window, SweepError> {
+        let end = self.end.unwrap_or(spec.window.end);
+        let start = match weeks {
+            None => Some(spec.window.start),
+            Some(weeks) => end.checked_sub_days(Days::new(7 * u64::from(weeks))),
+        };
+        let start = start.filter(|start| (end - *start).num_days() >= 28);
+        let start = start.ok_or_else(|| SweepError::grid("end", "a window has at least 28 days of the calendar"))?;
+        Ok(crate::spec::Window { start, end })
+    }
+
+    fn seeds(&self) -> Result<Vec<u64>, SweepError> {
+        match &self.seeds {
+            None => Ok((1..=10).collect()),
+            Some(Seeds::Number(number)) => match within(*number, &(1..=MOST_DRAWS as u64)) {
+                Some(number) => Ok((1..=number).collect()),
+                None => Err(SweepError::grid("seeds", format!("{number} seeds are not between 1 and {MOST_DRAWS}"))),
+            },
+            Some(Seeds::List(seeds)) => list("seeds", Some(seeds), 0, |&seed| Ok(seed)),
+        }
+    }
+
+    /// Name and indices of each subset.
+    fn subsets(&self, features: &[Feature]) -> Result<Vec<(String, Vec<usize>)>, SweepError> {
+        let written: Vec<(String, &[String])> = match &self.features {
+            None => return Ok(vec![("all".to_owned(), (0..features.len()).collect())]),
+            Some(Subsets::Named(named)) => named.iter().map(|(name, keys)| (name.clone(), keys.as_slice())).collect(),
+            Some(Subsets::Lists(lists)) => lists.iter().map(|keys| (keys.join("+"), keys.as_slice())).collect(),
+        };
+        let (names, keys): (Vec<String>, Vec<&[String]>) = written.into_iter().unzip();
+        let names = list("features", Some(&names), String::new(), |name| {
+            let printable = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+            if printable {
+                Ok(name.clone())
+            } else {
+                Err("a subset has a name of 1 to 200 printable characters".to_owned())
+            }
+        })?;
+        names.into_iter().zip(keys).map(|(name, keys)| Ok((name, subset(keys, features)?))).collect()
+    }
+}
+
+/// Indices, in the spec's order, of the features that entries name.
+fn subset(entries: &[String], features: &[Feature]) -> Result<Vec<usize>, SweepError> {
+    let mut used = BTreeSet::new();
+    for entry in entries {
+        let named = |feature: &Feature| {
+            feature.key == *entry || feature.key.split_once('.').is_some_and(|(kind, _)| kind == entry)
+        };
+        let found: Vec<usize> = (0..features.len()).filter(|&index| named(&features[index])).collect();
+        if found.is_empty() {
+            let entry = crate::release::plain(&entry.chars().take(80).collect::<String>());
+            return Err(SweepError::grid("features", format!("the spec has no feature or kind of features `{entry}`")));
+        }
+        used.extend(found);
+    }
+    if used.is_empty() {
+        return Err(SweepError::grid("features", "a subset names at least one feature"));
+    }
+    Ok(used.into_iter().collect())
+}
+
+/// The values of a dimension: those written, each checked, or the spec's own.
+fn list<A: PartialEq, B>(
+    at: &'static str,
+    written: Option<&[A]>,
+    own: B,
+    check: impl Fn(&A) -> Result<B, String>,
+) -> Result<Vec<B>, SweepError> {
+    let Some(written) = written else { return Ok(vec![own]) };
+    if written.is_empty() {
+        return Err(SweepError::grid(at, "an empty list: write values, or leave it out for the spec's own"));
+    }
+    if written.len() > MOST_DRAWS {
+        return Err(SweepError::grid(at, format!("more than {MOST_DRAWS} values")));
+    }
+    written
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            // Long lists are lists of seeds that somebody numbered.
+            let again = written.len() <= 10_000 && written[..index].contains(value);
+            if again { Err("a value stands there twice".to_owned()) } else { check(value) }
+        })
+        .map(|value| value.map_err(|reason| SweepError::grid(at, reason)))
+        .collect()
+}
+
+fn within<T: PartialOrd + Copy>(value: T, range: &std::ops::RangeInclusive<T>) -> Option<T> {
+    range.contains(&value).then_some(value)
+}
+
+fn product<A: Copy, B: Copy>(outer: &[A], inner: &[B]) -> impl Iterator<Item = (A, B)> {
+    outer.iter().flat_map(move |&a| inner.iter().map(move |&b| (a, b)))
+}
