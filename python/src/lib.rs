@@ -4,6 +4,7 @@
 //! or noised, as JSON, or an error with a stable code and a text free of data. The interpreter's lock is given up while the engine works.
 
 mod errors;
+mod experiment;
 mod fit;
 mod hygiene;
 mod job;
@@ -16,6 +17,8 @@ use pyo3::prelude::*;
 mod _tactful {
     #[pymodule_export]
     use super::errors::statuses;
+    #[pymodule_export]
+    use super::experiment::sweep_over;
     #[pymodule_export]
     use super::fit::{fit, predict};
     #[pymodule_export]

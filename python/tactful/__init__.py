@@ -26,6 +26,7 @@ from ._errors import (
     UsageError,
 )
 from ._estimator import DPKMeans, L2Ball
+from ._experiments import Sweep, evaluate, sweep
 from ._jobs import Audit, audit, check, plan, run
 from ._receipt import PrivacyReceipt
 from ._release import Release, load_release
@@ -55,11 +56,14 @@ __all__ = [
     "PrivacyReceipt",
     "Release",
     "SpecError",
+    "Sweep",
     "UsageError",
     "__version__",
     "audit",
     "check",
+    "evaluate",
     "load_release",
     "plan",
     "run",
+    "sweep",
 ]
