@@ -17,8 +17,10 @@ use std::time::Duration;
 use common::{Case, Said, tactful};
 use polars::prelude::*;
 use tactful::simulate::{DEMO_SPEC, Shop};
-use tactful::spec;
-use tactful::sweep::{self, Grid, MOST_DRAWS, RELEASED, Seeds, Subsets, Sweep, SweepError, TOO_FEW_CUSTOMERS, Table};
+use tactful::spec::{self, RawSplit};
+use tactful::sweep::{
+    self, Grid, MOST_DRAWS, RELEASED, Seeds, Splits, Subsets, Sweep, SweepError, TOO_FEW_CUSTOMERS, Table,
+};
 
 /// A simulated shop in a folder, with its spec.
 fn shop(customers: u32) -> tempfile::TempDir {
@@ -86,6 +88,25 @@ fn grids_that_cannot_be_are_told_before_a_file_is_opened() {
         ("features", Grid { features: subsets(&[]), ..Grid::default() }),
         ("features", Grid { features: Some(Subsets::Lists(Vec::new())), ..Grid::default() }),
         ("features", Grid { features: Some(Subsets::Named(BTreeMap::new())), ..Grid::default() }),
+        ("split", Grid { split: Some(Splits::List(Vec::new())), ..Grid::default() }),
+        (
+            "split",
+            Grid {
+                split: Some(Splits::List(vec![RawSplit { sizes: Some(-1), ..RawSplit::default() }])),
+                ..Grid::default()
+            },
+        ),
+        (
+            "split",
+            Grid {
+                split: Some(Splits::List(vec![RawSplit { sizes: Some(71), ..RawSplit::default() }])),
+                ..Grid::default()
+            },
+        ),
+        (
+            "split",
+            Grid { split: Some(Splits::List(vec![RawSplit::default(), RawSplit::default()])), ..Grid::default() },
+        ),
         ("end", Grid { end: Some(spec.window.start), ..Grid::default() }),
         (
             "end",
@@ -398,6 +419,39 @@ fn the_verb_says_what_it_is_made_from_and_how_to_go_on() {
     assert!(said.stderr.contains("epsilon: ") && said.stderr.contains("[sweep.grid]"), "{said:#?}");
     let said = Said::of(&tactful(dir.path()).args(["sweep", "--epsilon", "1"]).output().unwrap());
     assert_eq!(said.status, Some(2), "{said:#?}");
+}
+
+#[test]
+fn a_cell_is_a_spec_that_runs_unchanged() {
+    let dir = shop(400);
+    let sweep = |more: &[&str]| {
+        let arguments = ["sweep", "spec.toml", "--epsilon", "1,8", "--features", "few=frequency,spend_share.fish"];
+        let splits = ["--split", "sharp=clustering:600,incidence:130", "--split", "usual=gate:100"];
+        Said::of(&tactful(dir.path()).args(arguments).args(splits).args(more).output().unwrap())
+    };
+    // Names in their order, ε fastest.
+    let said = sweep(&["--spec-of", "1"]).ok();
+    let cell = spec::parse(&said.stdout).unwrap();
+    assert_eq!((cell.privacy.epsilon.value(), cell.privacy.epsilon_per_year.value()), (8.0, 8.0));
+    assert_eq!((cell.privacy.split.clustering(), cell.features.len()), (600, 2));
+    assert!(spec::parse(&sweep(&["--spec-of", "3"]).ok().stdout).unwrap().privacy.split.is_default());
+    assert_eq!(sweep(&["--spec-of", "4"]).status, Some(2));
+    assert_eq!(sweep(&["--split", "sharp=gate:100", "--spec-of", "0"]).status, Some(2));
+    for wrong in ["x", "x=gate", "x=gate:100,gate:100", "x=fun:1", "x=gate:lots"] {
+        assert_eq!(sweep(&["--split", wrong]).status, Some(2), "{wrong}");
+    }
+    // Each split buys what it is for.
+    let mut over = over(dir.path(), Grid { seeds: seeds(12), ..Grid::default() });
+    over.grid.epsilon = Some(vec![8.0]);
+    let split =
+        |clustering, sizes| RawSplit { clustering: Some(clustering), sizes: Some(sizes), ..RawSplit::default() };
+    over.grid.split = Some(Splits::List(vec![split(610, 20), split(400, 230)]));
+    let table = run(&over).unwrap();
+    let summary = table.summary();
+    assert_eq!(summary[0].cell.split, "610/170/70/20/100");
+    assert_eq!(table.rows[0].shares, [610, 170, 70, 20, 100]);
+    let error = |cell: usize| summary[cell].metrics["size_error_units"].median;
+    assert!(error(0) > 1.5 * error(1), "{} {}", error(0), error(1));
 }
 
 #[test]
