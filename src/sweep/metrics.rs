@@ -208,7 +208,7 @@ mod tests {
         let noised = [(110.0, 6.0), (40.0, 5.0), (1.0, 6.0)].map(|(value, sigma)| Estimate { value, sigma });
         let mut found = Metrics::default();
         exact.hold_sizes(&noised, &mut found);
-        assert!(is(found.size_error, ((0.01 + 0.04) / 2.0_f64).sqrt()), "{found:?}");
+        assert!(is(found.size_error, f64::midpoint(0.01, 0.04).sqrt()), "{found:?}");
         assert!(is(found.size_error_units, (201.0 / 3.0_f64).sqrt()), "{found:?}");
         assert!(is(found.size_coverage, 2.0 / 3.0), "{found:?}");
     }

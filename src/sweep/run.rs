@@ -196,7 +196,8 @@ fn digest(spec: &Spec, base: &Path) -> Result<String, SweepError> {
             }
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    // Once more, for its digits.
+    Ok(sha256(&hash.finalize()))
 }
 
 /// Hash of everything but the seed that a draw of a cell comes from.

@@ -66,12 +66,12 @@ mod tests {
     use super::*;
     use crate::sweep::Metrics;
 
-    fn placed(seed: usize) -> Option<Arc<Placed>> {
-        Some(Arc::new(vec![seed as u8]))
+    fn placed(seed: usize) -> Arc<Placed> {
+        Arc::new(vec![seed as u8])
     }
 
-    fn entry() -> Option<Entry> {
-        Some(Entry { customers: 1, held_out: false, outcome: String::new(), metrics: Metrics::default() })
+    fn entry() -> Entry {
+        Entry { customers: 1, held_out: false, outcome: String::new(), metrics: Metrics::default() }
     }
 
     /// In every order, every row comes once, with its own placing and that of the seed before; and nothing is kept.
@@ -82,9 +82,9 @@ mod tests {
             let waiting = Waiting::new(4);
             let mut seen = Vec::new();
             for seed in order {
-                for whole in waiting.arrive(seed, placed(seed), entry()) {
-                    assert_eq!(whole.own, placed(whole.seed), "{order:?}");
-                    assert_eq!(whole.before, whole.seed.checked_sub(1).and_then(placed), "{order:?}");
+                for whole in waiting.arrive(seed, Some(placed(seed)), Some(entry())) {
+                    assert_eq!(whole.own, Some(placed(whole.seed)), "{order:?}");
+                    assert_eq!(whole.before, whole.seed.checked_sub(1).map(placed), "{order:?}");
                     seen.push(whole.seed);
                 }
             }
@@ -97,10 +97,10 @@ mod tests {
     #[test]
     fn a_draw_for_its_successor_alone_has_no_row_and_a_failed_one_no_placing() {
         let waiting = Waiting::new(3);
-        assert!(waiting.arrive(1, placed(1), entry()).is_empty());
-        let rows = waiting.arrive(0, placed(0), None);
-        assert_eq!(rows.iter().map(|row| (row.seed, row.before.clone())).collect::<Vec<_>>(), [(1, placed(0))]);
-        let rows = waiting.arrive(2, None, entry());
-        assert_eq!((rows.len(), &rows[0].own, &rows[0].before), (1, &None, &placed(1)));
+        assert!(waiting.arrive(1, Some(placed(1)), Some(entry())).is_empty());
+        let rows = waiting.arrive(0, Some(placed(0)), None);
+        assert_eq!(rows.iter().map(|row| (row.seed, row.before.clone())).collect::<Vec<_>>(), [(1, Some(placed(0)))]);
+        let rows = waiting.arrive(2, None, Some(entry()));
+        assert_eq!((rows.len(), &rows[0].own, &rows[0].before), (1, &None, &Some(placed(1))));
     }
 }
