@@ -18,6 +18,7 @@
 //! | [`audit`] | attacks all of this, for everyone | |
 //! | [`notice`] | what customers are told, in four languages | public |
 //! | [`officer`] | drafts for whoever answers for it | public |
+//! | [`lookalike`] | a simulated shop that looks like a release | public |
 //! | [`simulate`] | a shop that does not exist | public |
 //! | [`cli`] | the command line | |
 #![deny(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod engine;
 pub mod feature;
 pub mod gate;
 pub mod keys;
+pub mod lookalike;
 pub mod notice;
 pub mod officer;
 pub mod profile;

@@ -17,6 +17,7 @@ mod optout;
 mod papers;
 mod progress;
 mod run;
+mod simulate;
 mod taxonomy;
 
 use std::io::{IsTerminal, Write};
@@ -28,8 +29,10 @@ use serde_json::{Value, json};
 
 use crate::engine::{EngineError, Exit, RegisterAt};
 use crate::keys::Place;
+use crate::lookalike::LookalikeError;
 use crate::release::PublishError;
 use crate::release::publish::SingleFile;
+use crate::simulate::SimulateError;
 use crate::spec::{self, RegisterFile, Spec};
 use args::{Args, Format, SpecArgs, Verb};
 
@@ -45,6 +48,10 @@ pub(crate) struct Answer {
 pub(crate) enum Failure {
     /// From the engine and below.
     Engine(EngineError),
+    /// There is no look-alike of a release.
+    Lookalike(LookalikeError),
+    /// A shop cannot be simulated as asked.
+    Simulate(SimulateError),
     /// The command line asks for something that cannot be.
     Usage(String),
     /// A notice lacks what only the shop can say; a line a field.
@@ -69,6 +76,8 @@ impl Failure {
     fn code(&self) -> &'static str {
         match self {
             Self::Engine(error) => error.code(),
+            Self::Lookalike(error) => error.code(),
+            Self::Simulate(error) => error.code(),
             Self::Usage(_) => "usage",
             Self::Blanks(_) => "spec.notice-blank",
             Self::Write(_) => "output.write",
@@ -81,7 +90,12 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Engine(error) => error.exit(),
-            Self::Usage(_) => Exit::Usage,
+            Self::Lookalike(LookalikeError::Customers) => Exit::Usage,
+            Self::Lookalike(_) => Exit::BadData,
+            Self::Simulate(SimulateError::Description { .. } | SimulateError::Syntax { .. }) => Exit::BadSpec,
+            Self::Simulate(SimulateError::Write { .. }) => Exit::CannotWrite,
+            Self::Simulate(SimulateError::Stopped) => Exit::Interrupted,
+            Self::Simulate(_) | Self::Usage(_) => Exit::Usage,
             Self::Blanks(_) => Exit::BadSpec,
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,
@@ -93,6 +107,8 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Self::Engine(error) => error.to_string(),
+            Self::Lookalike(error) => error.to_string(),
+            Self::Simulate(error) => error.to_string(),
             Self::Usage(message) | Self::Blanks(message) | Self::Write(message) => message.clone(),
             Self::Violation(_) => {
                 "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
@@ -154,6 +170,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
     let talk = !args.quiet;
     match args.verb {
         Verb::Demo { out } => demo::demo(&out, talk),
+        Verb::Simulate(args) => simulate::simulate(&args, talk),
         Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
         Verb::Check { spec, memory } => inspect::check(&spec, memory),
         Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
