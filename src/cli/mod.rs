@@ -90,12 +90,9 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Engine(error) => error.exit(),
-            Self::Lookalike(LookalikeError::Customers) => Exit::Usage,
+            Self::Simulate(error) => simulate::exit(error),
+            Self::Lookalike(LookalikeError::Customers) | Self::Usage(_) => Exit::Usage,
             Self::Lookalike(_) => Exit::BadData,
-            Self::Simulate(SimulateError::Description { .. } | SimulateError::Syntax { .. }) => Exit::BadSpec,
-            Self::Simulate(SimulateError::Write { .. }) => Exit::CannotWrite,
-            Self::Simulate(SimulateError::Stopped) => Exit::Interrupted,
-            Self::Simulate(_) | Self::Usage(_) => Exit::Usage,
             Self::Blanks(_) => Exit::BadSpec,
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,

@@ -13,6 +13,7 @@ use super::args::SimulateArgs;
 use super::assign::model;
 use super::progress::stop_on_interrupt;
 use super::{Answer, Failure};
+use crate::engine::Exit;
 use crate::lookalike::{self, LookalikeError};
 use crate::release::PublishError;
 use crate::release::publish::Folder;
@@ -207,6 +208,15 @@ impl Drop for Told {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+pub(super) fn exit(error: &SimulateError) -> Exit {
+    match error {
+        SimulateError::Shop(_) => Exit::Usage,
+        SimulateError::Description { .. } | SimulateError::Syntax { .. } => Exit::BadSpec,
+        SimulateError::Write { .. } => Exit::CannotWrite,
+        SimulateError::Stopped => Exit::Interrupted,
     }
 }
 

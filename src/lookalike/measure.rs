@@ -37,9 +37,6 @@ struct Sums {
 ///
 /// # Errors
 /// As [`Shop::check`].
-///
-/// # Panics
-/// Never for a checked spec: its features make a lattice.
 pub fn measure(shop: &Shop, spec: &Spec) -> Result<Measured, SimulateError> {
     let lattice =
         crate::feature::lattice(spec).map_err(|_| SimulateError::Shop("the spec's features make no lattice"))?;

@@ -66,7 +66,7 @@ impl Lookalike {
     }
 }
 
-/// Why there is no look-alike of a release. Holds no text of the release.
+/// Why there is no look-alike of a release. Holds no text of the release but names that break a rule of its spec, escaped.
 #[derive(Debug, thiserror::Error)]
 pub enum LookalikeError {
     /// The spec in it cannot be read.
@@ -107,7 +107,7 @@ impl LookalikeError {
 /// drawing.
 ///
 /// # Errors
-/// [`LookalikeError`]; none echoes what stands in the release.
+/// [`LookalikeError`].
 pub fn like(release: &Release, wanted: &Wanted) -> Result<Lookalike, LookalikeError> {
     let customers = match wanted.customers {
         Some(customers) => customers,

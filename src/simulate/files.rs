@@ -139,16 +139,18 @@ fn promotion_table(promotions: &[Promotion]) -> PolarsResult<DataFrame> {
 fn truths(truth: &Truth, file: &mut BufWriter<File>) -> Option<()> {
     let (names, end): (Vec<_>, _) = (truth.names().collect(), truth.at_end());
     let name = |segment: Option<u8>| segment.map_or("none", |segment| names[usize::from(segment)]);
-    let rows: Vec<(u32, Option<u8>, Option<u8>)> =
-        truth.iter().zip(end.iter()).map(|((id, first), (_, last))| (id, first, last)).collect();
-    for (chunk, rows) in rows.chunks(TRUTHS).enumerate() {
+    let mut all = truth.iter().zip(end.iter()).map(|((id, first), (_, last))| (id, first, last)).peekable();
+    let mut header = true;
+    while all.peek().is_some() {
+        let rows: Vec<(u32, Option<u8>, Option<u8>)> = all.by_ref().take(TRUTHS).collect();
         let customers: Vec<u32> = rows.iter().map(|row| row.0).collect();
         let mut columns =
             vec![ids("customer_id", &customers), texts("planted_segment", rows.iter().map(|row| name(row.1)))];
         if truth.drifts() {
             columns.push(texts("planted_segment_at_end", rows.iter().map(|row| name(row.2))));
         }
-        csv(&mut DataFrame::new_infer_height(columns).ok()?, chunk == 0, file)?;
+        csv(&mut DataFrame::new_infer_height(columns).ok()?, header, file)?;
+        header = false;
     }
     Some(())
 }

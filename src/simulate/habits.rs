@@ -1,11 +1,13 @@
 //! The habits of one customer.
 
+use std::collections::BTreeMap;
+
 use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, Gamma, LogNormal};
 
-use super::description::{Description, Segment};
+use super::description::{Description, Rare, Segment};
 use super::{FIRST_CUSTOMER, Shop};
 
 /// Takes the generator of drift and tail apart from that of everything else: a shop with them has the customers of one without.
@@ -90,9 +92,16 @@ impl Customer {
         let (belongs, which, opted) = (rng.random::<f64>(), rng.random::<f64>(), rng.random::<f64>());
         let segment = (belongs >= of.customers.unsegmented).then(|| pick(which, shop.segments(), None));
         let moves = of.drift.movers > 0.0 && apart.random::<f64>() < of.drift.movers;
-        let moved = segment.filter(|_| moves && shop.planted > 1);
-        let moved = moved.map(|own| (pick(apart.random(), shop.segments(), Some(own)), apart.random()));
-        Self { id: FIRST_CUSTOMER + index, segment, moved, opted_out: opted < of.customers.opted_out, rng, apart }
+        let origin = segment.filter(|_| moves && shop.planted > 1);
+        let moved_to = origin.map(|own| (pick(apart.random(), shop.segments(), Some(own)), apart.random()));
+        Self {
+            id: FIRST_CUSTOMER + index,
+            segment,
+            moved: moved_to,
+            opted_out: opted < of.customers.opted_out,
+            rng,
+            apart,
+        }
     }
 
     /// The planted segment whose habits the customer has on the last day.
@@ -116,17 +125,17 @@ impl Customer {
         let tastes = of.groups.iter().map(|_| taste.sample(&mut rng)).collect();
         let (lines, price) = (personal.sample(&mut rng), personal.sample(&mut rng));
         let person = Person { rate, span, tastes, lines, price };
-        let leaning = |leaning: &std::collections::BTreeMap<String, f64>| {
+        let leaning = |leaning: &BTreeMap<String, f64>| {
             planted.and_then(|segment| leaning.get(&segment.name)).copied().unwrap_or(1.0)
         };
         let mut buys = |share: f64| rng.random::<f64>() < share;
-        let rare = of.rare.iter();
-        let rare = rare.map(|it| if buys(it.customers * leaning(&it.leaning)) { it.lines } else { 0.0 }).collect();
+        let chance = |it: &Rare| it.customers * leaning(&it.leaning);
+        let shares = of.rare.iter().map(|it| if buys(chance(it)) { it.lines } else { 0.0 }).collect();
         let then = self.moved.map(|(segment, part)| {
             let day = 1 + (part * f64::from(span - 1)) as u16;
             (day.min(span), person.habits(shop, Centre::of(shop, segment)))
         });
-        let course = Course { span, first: person.habits(shop, centre), then, rare };
+        let course = Course { span, first: person.habits(shop, centre), then, rare: shares };
         (course, Dice { rng, apart: self.apart })
     }
 }
