@@ -2,6 +2,7 @@
 
 mod cluster;
 pub(super) mod optout;
+mod simulate;
 mod sweep;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::engine::RequestId;
 use crate::source::memory::{Memory, NotASize};
 use crate::spec;
 pub(super) use cluster::ClusterArgs;
+pub(super) use simulate::SimulateArgs;
 pub(super) use sweep::SweepArgs;
 
 const STATUSES: &str = "\
@@ -176,6 +178,19 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DIR", default_value = "tactful-demo")]
         out: PathBuf,
     },
+    /// Make a shop that does not exist: purchases with planted segments, and a spec that runs on them.
+    ///
+    /// For experiments that cost no budget. Writes purchases, products, promotions, opt-outs, the truth (who was planted in which
+    /// segment) and spec.toml into a new or empty folder, whole or not at all. Then:
+    ///
+    ///     tactful simulate shop --customers 20000 --drift 0.1
+    ///     tactful run shop/spec.toml --ledger shop.ledger --out shop-release
+    ///
+    /// Customers are drawn one by one, so that millions need no more memory than thousands. For another kind of shop:
+    /// `tactful simulate --describe > shop.toml`, change what you like, and give it back with --population.
+    ///
+    /// With --like the shop looks like a release: a budget can be tuned on it without spending any. See docs/simulate.md.
+    Simulate(SimulateArgs),
     /// Write a commented spec from the column names and types of a file.
     ///
     /// Only names and types are read, never a value. What only a person can decide is marked TODO.
