@@ -18,7 +18,7 @@ mod _tactful {
     #[pymodule_export]
     use super::errors::statuses;
     #[pymodule_export]
-    use super::experiment::sweep_over;
+    use super::experiment::{simulate_shop, sweep_over};
     #[pymodule_export]
     use super::fit::{fit, predict};
     #[pymodule_export]

@@ -26,7 +26,7 @@ from ._errors import (
     UsageError,
 )
 from ._estimator import DPKMeans, L2Ball
-from ._experiments import Sweep, evaluate, sweep
+from ._experiments import Shop, Sweep, evaluate, simulate, sweep
 from ._jobs import Audit, audit, check, plan, run
 from ._receipt import PrivacyReceipt
 from ._release import Release, load_release
@@ -55,6 +55,7 @@ __all__ = [
     "PolicyError",
     "PrivacyReceipt",
     "Release",
+    "Shop",
     "SpecError",
     "Sweep",
     "UsageError",
@@ -65,5 +66,6 @@ __all__ = [
     "load_release",
     "plan",
     "run",
+    "simulate",
     "sweep",
 ]

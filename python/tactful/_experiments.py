@@ -1,19 +1,116 @@
-"""Experiments on data of nobody: sweeps of a spec, on simulated or public data alone."""
+"""Experiments on data of nobody: shops that do not exist, and sweeps of a spec, on simulated or public data alone."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _hygiene, _tactful
+from ._errors import UsageError
 from ._jobs import _path
-from ._release import _frame
+from ._release import Release, _frame, load_release
 
 if TYPE_CHECKING:
     import polars
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A simulated shop on the disk. Nobody bought what its files hold.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Its folder: purchases, products, promotions, opt-outs, ``truth.csv`` (who was planted where; no run reads it) and a spec.
+    spec : pathlib.Path
+        The spec that runs on it, with ``origin = "simulated"``.
+    customers, lines, segments, days, seed : int
+        How many of each there are, and the seed that gives the same files again.
+    unsold : list of str
+        Groups of the release's spec that the look-alike does not sell.
+    """
+
+    path: Path
+    spec: Path
+    customers: int
+    lines: int
+    segments: int
+    days: int
+    seed: int
+    unsold: list[str]
+
+
+def simulate(
+    out: str | os.PathLike[str],
+    *,
+    customers: int | None = None,
+    segments: int | None = None,
+    weeks: int | None = None,
+    seed: int = 2026,
+    activity: float | None = None,
+    seasonality: float | None = None,
+    drift: float | None = None,
+    tail: float | None = None,
+    tail_index: float | None = None,
+    population: str | os.PathLike[str] | None = None,
+    like: Release | str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int, int], object] | None = None,
+) -> Shop:
+    """Writes a shop that does not exist: planted segments, baskets, seasons, rare and sensitive categories. Same seed and settings, same files.
+
+    Parameters
+    ----------
+    out : path
+        A folder that is new or empty; it is filled whole or not at all.
+    customers : int
+        1 to 100,000,000 [default: 4,000; with `like` what the release says].
+    segments : int
+        The first so many of those that are described [default: 6].
+    weeks : int
+        Weeks of purchases, 4 to 520 [default: 24].
+    activity : float
+        Factor on how often everybody comes.
+    seasonality, drift, tail : float, 0 to 1
+        How much of the described seasons there is; share of customers whose habits change; share of baskets with a heavy tail.
+    tail_index : float
+        Index of that tail; the smaller, the heavier.
+    population : path
+        A described population: a TOML file, see docs/simulate.md.
+    like : Release or path
+        A release that the shop is to look like in sizes, centroids and incidences: post-processing, which spends nothing.
+    progress : callable(customers, lines, of)
+        Called on this thread, now and then.
+
+    Returns
+    -------
+    Shop
+    """
+    if like is not None and not isinstance(like, Release):
+        like = load_release(like)
+    if like is not None and (population is not None or segments is not None or weeks is not None or activity is not None):
+        raise UsageError("like= says what is sold, by how many segments and when: leave out population, segments, weeks and activity")
+    if weeks is not None and not 4 <= weeks <= 520:
+        raise UsageError("weeks must lie between 4 and 520")
+    wishes = {
+        "customers": customers,
+        "segments": segments,
+        "weeks": weeks,
+        "seed": seed,
+        "activity": activity,
+        "seasonality": seasonality,
+        "drift": drift,
+        "tail": tail,
+        "tail_index": tail_index,
+        "population": None if population is None else Path(population).read_text(),
+        "like": None if like is None else like._text,
+    }
+    done = json.loads(_tactful.simulate(os.fspath(out), wishes, progress=progress))
+    return Shop(path=Path(out), spec=Path(done.pop("spec")), **done)
 
 
 class Sweep:
