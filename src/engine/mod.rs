@@ -10,6 +10,7 @@ mod erase;
 mod error;
 mod forecast;
 mod handed;
+mod plan;
 #[cfg(test)]
 mod proxies;
 mod record;
@@ -43,6 +44,7 @@ pub(crate) use draw::{Drawn, measure};
 pub use erase::{Certificate, Erase, Searched, erase};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
+pub use plan::{Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for};
 pub use record::{Recovered, Stray, recover, standing};
 pub use request::RequestId;
 
