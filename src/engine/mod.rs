@@ -44,7 +44,9 @@ pub(crate) use draw::{Drawn, measure};
 pub use erase::{Certificate, Erase, Searched, erase};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
-pub use plan::{Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for};
+pub use plan::{
+    Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for, simulated_forecast,
+};
 pub use record::{Recovered, Stray, recover, standing};
 pub use request::RequestId;
 
