@@ -200,7 +200,7 @@ const MOST_COMPARED: u64 = 2_000_000;
 /// Releases that a forecast simulates.
 const FORECAST_RELEASES: u64 = 2 * pilot::POPULATIONS;
 
-/// A forecast whose figure for centroids is simulated, where that takes about a second at most; else it is the rule of thumb and
+/// A forecast whose figure for centroids is simulated, where that takes seconds at most; else it is the rule of thumb and
 /// nothing is said to be simulated. Reads no file.
 ///
 /// # Errors
