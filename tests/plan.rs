@@ -39,6 +39,12 @@ fn the_line_that_is_printed_makes_the_plan_that_was_asked_for() {
     };
     assert!(!misses(&forecast(epsilon)), "{answer}");
     assert!(misses(&forecast(0.95 * epsilon)), "{answer}");
+    // Its figure for centroids is simulated, or said to be a rule of thumb.
+    let said = case.say("plan", &["--customers", "4000"]).ok();
+    assert!(said.stdout.contains(" simulated releases (of customers"), "{said:?}");
+    case.edit("number = 2", "number = 64");
+    let said = case.say("plan", &["--customers", "400000"]).ok();
+    assert!(said.stdout.contains("a rule of thumb"), "{said:?}");
     assert!(!case.ledger().exists(), "a plan makes no ledger");
 }
 

@@ -131,7 +131,7 @@ fn line(reached: &Reached, unit: &str) -> String {
     }
     if let Some(instead) = &reached.instead {
         let customers = instead.customers.map(|number| format!("{number} {unit}s"));
-        let segments = instead.segments.map(|number| format!("{number} segments"));
+        let segments = instead.segments.map(|number| format!("{number} segment{}", if number == 1 { "" } else { "s" }));
         let ways: Vec<String> = [customers, segments].into_iter().flatten().collect();
         if ways.is_empty() {
             text.push_str(": missed, and neither more nor fewer segments would do");
@@ -146,7 +146,7 @@ fn expected(opened: &Opened, customers: u64) -> Result<Answer, Failure> {
     let (spec, privacy) = (&opened.spec, opened.spec.privacy);
     let costs = Costs::of(&privacy)?;
     let left = engine::left(&privacy, &opened.ledger, &spec.population)?;
-    let forecast = engine::forecast(spec, customers)?;
+    let (forecast, simulated) = engine::simulated_forecast(spec, customers)?;
     let odds = engine::even_odds(privacy) * 100.0;
     let mut text = String::new();
     let _ = writeln!(
@@ -175,12 +175,21 @@ fn expected(opened: &Opened, customers: u64) -> Result<Answer, Failure> {
         "  smallest segment that is shown: about {:.0} {}s (k floor {})",
         forecast.size_threshold, spec.unit, spec.segments.floor
     );
-    let _ = writeln!(
-        text,
-        "  centroids: each coordinate within about {:.3} of a feature's half-range, if {}s lie within {:.1} half-ranges of their centroid \
-         (a rule of thumb, right within a factor of two; --target \"centroid error 0.1\" simulates)",
-        forecast.centroid_half_width, spec.unit, forecast.assumed_radius
-    );
+    let unit = &spec.unit;
+    let _ = match &simulated {
+        Some(simulated) => writeln!(
+            text,
+            "  centroids: each coordinate within {:.3} of a feature's half-range, 95 times in 100, in {} simulated releases (of {unit}s within \
+             about {} half-ranges of their segment's middle in each feature)",
+            forecast.centroid_half_width, simulated.releases, simulated.spread
+        ),
+        None => writeln!(
+            text,
+            "  centroids: each coordinate within about {:.3} of a feature's half-range, if {unit}s lie within {:.1} half-ranges of their \
+             centroid (a rule of thumb, right within a factor of two; --target \"centroid error 0.1\" simulates)",
+            forecast.centroid_half_width, forecast.assumed_radius
+        ),
+    };
     if spec.taxonomy.is_some() {
         let _ = writeln!(
             text,
@@ -200,7 +209,7 @@ fn expected(opened: &Opened, customers: u64) -> Result<Answer, Failure> {
     let value = json!({
         "population": spec.population, "epsilon": privacy.epsilon.value(), "delta": privacy.delta.value(),
         "rho_nano": costs.loss.rho.nano(), "delta_floor_atto": costs.loss.delta_atto, "year": left.year,
-        "releases_left": left.releases, "split": privacy.split, "forecast": forecast, "advice": advice,
+        "releases_left": left.releases, "split": privacy.split, "forecast": forecast, "simulated": simulated, "advice": advice,
     });
     Ok(Answer { text, value })
 }

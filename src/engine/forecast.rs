@@ -21,7 +21,7 @@ pub struct Forecast {
     pub size_threshold: f64,
     /// Half the 95 % interval of a centroid's coordinate in a segment of average size, in parts of the
     /// feature's public half-range, if units lie about [`Forecast::assumed_radius`] from their centroid. A rule of thumb, right within a factor
-    /// of two among simulated customers; a plan for a target of centroids simulates instead ([`super::plan_for`]).
+    /// of two among simulated customers; [`super::simulated_forecast`] and [`super::plan_for`] simulate instead.
     pub centroid_half_width: f64,
     /// Assumed distance from the centroid that clipping allows, in half-ranges of one feature.
     pub assumed_radius: f64,

@@ -107,11 +107,12 @@ pub struct Simulation {
 }
 
 impl TargetPlan {
-    /// What to write into the spec; nothing when the targets are not reached.
+    /// What to write into the spec, the year's ε only if it has to be raised; nothing when the targets are not reached.
     #[must_use]
     pub fn spec_lines(&self) -> Option<String> {
         let (epsilon, year) = (self.epsilon?, self.epsilon_per_year);
-        Some(format!("[privacy]\nepsilon = {epsilon}\n\n[privacy.year]\nepsilon = {year}\n"))
+        let year = if year > epsilon { String::new() } else { format!("\n[privacy.year]\nepsilon = {year}\n") };
+        Some(format!("[privacy]\nepsilon = {epsilon}\n{year}"))
     }
 }
 
@@ -191,6 +192,37 @@ pub fn plan_for(
         }),
         forecast,
     })
+}
+
+/// Coordinates that a simulated release compares with points, beyond which a forecast simulates none: it would take longer than one waits.
+const MOST_COMPARED: u64 = 2_000_000;
+
+/// Releases that a forecast simulates.
+const FORECAST_RELEASES: u64 = 2 * pilot::POPULATIONS;
+
+/// A forecast whose figure for centroids is simulated, where that takes seconds at most; else it is the rule of thumb and
+/// nothing is said to be simulated. Reads no file.
+///
+/// # Errors
+/// As [`forecast`](super::forecast()).
+pub fn simulated_forecast(spec: &Spec, customers: u64) -> Result<(Forecast, Option<Simulation>), EngineError> {
+    let mut forecast = forecast(spec, customers)?;
+    let compared = (spec.segments.number * spec.features.len()) as u64 * Pilot::units(spec, customers);
+    if compared > MOST_COMPARED {
+        return Ok((forecast, None));
+    }
+    let PlanOptions { spread, seed, .. } = PlanOptions::default();
+    let pilot = Pilot::new(spec, customers, spread, seed)?;
+    let base = Costs::of(&spec.privacy)?;
+    let mut look = Look { pilot: &pilot, base, releases: 0, shown: 0.0, go: &mut |_| Ok(()) };
+    let error = look.error((base.loss.rho.nano() as f64).ln(), 0..FORECAST_RELEASES)?;
+    // No release showed a segment: nothing is off by anything.
+    if !error.is_finite() {
+        return Ok((forecast, None));
+    }
+    forecast.centroid_half_width = error;
+    let (releases, shown) = (look.releases, look.shown);
+    Ok((forecast, Some(Simulation { releases, customers: pilot.units, spread, seed, shown })))
 }
 
 /// The targets, with the one that goes without saying: a segment of average size is only one if all are carried.
@@ -399,11 +431,7 @@ impl Look<'_> {
             if missing.abs() < 0.1 {
                 return Ok(Some(next.clamp(lowest, highest)));
             }
-            if missing > 0.0 {
-                low = place
-            } else {
-                high = place
-            }
+            *(if missing > 0.0 { &mut low } else { &mut high }) = place;
             if high - low < 0.2 {
                 return Ok(Some(f64::midpoint(low, high)));
             }

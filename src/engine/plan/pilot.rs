@@ -84,8 +84,12 @@ pub(super) struct Others {
 impl Pilot {
     /// Draws the populations: as many customers as are asked about, or as many as show the same.
     pub(super) fn new(spec: &Spec, customers: u64, spread: f64, seed: u64) -> Result<Self, EngineError> {
-        let most = MOST_DRAWN.max(PER_SEGMENT * spec.segments.number as u64);
-        Self::of(spec, customers, customers.min(most), spread, seed)
+        Self::of(spec, customers, Self::units(spec, customers), spread, seed)
+    }
+
+    /// How many are drawn for so many customers.
+    pub(super) fn units(spec: &Spec, customers: u64) -> u64 {
+        customers.min(MOST_DRAWN.max(PER_SEGMENT * spec.segments.number as u64))
     }
 
     /// Draws populations of `units` customers, who stand for `customers`.

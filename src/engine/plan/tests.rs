@@ -93,16 +93,16 @@ fn tried(spec: &Spec, plan: &TargetPlan, releases: u64) -> Vec<Off> {
 fn what_a_plan_promises_holds_in_releases_that_it_has_not_seen() {
     let cells: Vec<(&str, Spec, u64, &str)> = vec![
         ("demo", demo(), 4_000, "centroid error 0.1"),
-        ("demo", demo(), 10_000, "size error 5%, centroid error 0.1"),
-        ("demo", demo(), 10_000, "centroid error 0.03"),
-        ("demo", demo(), 100_000, "centroid error 0.02"),
-        ("grocery", model("grocery"), 10_000, "centroid error 0.05"),
-        ("grocery, 12 segments", with(model("grocery"), 12), 50_000, "centroid error 0.05"),
         ("demo, 3 segments", with(demo(), 3), 1_500, "centroid error 0.05"),
         ("demo, 10 segments", with(demo(), 10), 10_000, "centroid error 0.1"),
         ("gift-shop", model("gift-shop"), 4_000, "centroid error 0.05"),
         ("rfm", model("rfm"), 10_000, "centroid error 0.05"),
         ("rfm, 3 segments", with(model("rfm"), 3), 3_000, "centroid error 0.1"),
+        ("demo", demo(), 10_000, "size error 5%, centroid error 0.1"),
+        ("demo", demo(), 10_000, "centroid error 0.03"),
+        ("demo", demo(), 100_000, "centroid error 0.02"),
+        ("grocery", model("grocery"), 10_000, "centroid error 0.05"),
+        ("grocery, 12 segments", with(model("grocery"), 12), 50_000, "centroid error 0.05"),
     ];
     let releases = if campaign() { 1_024 } else { 192 };
     let cells = if campaign() { cells } else { vec![cells[0].clone()] };
@@ -170,11 +170,21 @@ fn a_centroid_target_is_found_where_the_line_crosses_it() {
 }
 
 #[test]
+fn a_year_is_raised_only_when_it_holds_no_such_release() {
+    let year = demo().privacy.epsilon_per_year.value();
+    let dear = plan(&demo(), 3_500, "size error 1%");
+    let epsilon = dear.epsilon.unwrap();
+    assert!(epsilon > year, "{epsilon}");
+    assert!(dear.spec_lines().unwrap().ends_with(&format!("[privacy.year]\nepsilon = {epsilon}\n")));
+    let cheap = plan(&demo(), 100_000, "size error 1%");
+    assert_eq!(cheap.spec_lines().unwrap(), format!("[privacy]\nepsilon = {}\n", cheap.epsilon.unwrap()));
+}
+
+#[test]
 fn what_cannot_be_reached_says_what_it_would_take_and_that_is_enough() {
     let spec = demo();
     let missed = plan(&spec, 800, "size error 1%, centroid error 0.02");
     assert_eq!((missed.epsilon, missed.spec_lines()), (None, None));
-    assert_eq!(missed.epsilon_max, 10.0);
     for target in missed.targets.iter().filter(|target| !target.reached) {
         let instead = target.instead.unwrap();
         let customers = instead.customers.unwrap_or_else(|| panic!("{target:?}"));
@@ -200,6 +210,20 @@ fn more_customers_and_looser_targets_never_cost_more() {
     let by_target: Vec<f64> = ["2%", "4%", "8%", "16%"].map(|p| epsilon(10_000, &format!("size error {p}"))).to_vec();
     assert!(by_target.is_sorted_by(|a, b| a >= b), "{by_target:?}");
     assert!(epsilon(u64::MAX >> 1, "size error 1%") <= 0.001);
+}
+
+#[test]
+fn a_forecast_simulates_what_a_plan_for_a_target_does() {
+    let mut spec = demo();
+    let wanted = plan(&spec, 4_000, "centroid error 0.1");
+    spec.privacy.epsilon = Epsilon::new(wanted.epsilon.unwrap()).unwrap();
+    let (forecast, simulated) = simulated_forecast(&spec, 4_000).unwrap();
+    assert!((0.085..0.115).contains(&forecast.centroid_half_width), "{forecast:?}");
+    assert!(simulated.unwrap().releases >= 60, "{simulated:?}");
+    // What would take long is not simulated, nor what shows nothing.
+    let (many, nothing) = simulated_forecast(&with(spec.clone(), 64), 1_000_000).unwrap();
+    assert_eq!((nothing, many), (None, super::forecast(&with(spec.clone(), 64), 1_000_000).unwrap()));
+    assert_eq!(simulated_forecast(&spec, 20).unwrap().1, None);
 }
 
 #[test]
