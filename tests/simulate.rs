@@ -397,3 +397,35 @@ fn a_case_of_the_other_tests_is_the_built_in_shop() {
     let case = Case::simulated(100, 4_000);
     assert!(fs::read_to_string(case.file("truth.csv")).unwrap().starts_with("customer_id,planted_segment\n"));
 }
+
+#[test]
+fn the_ends_of_all_ranges_make_a_shop() {
+    let ends = |low: bool| {
+        move |it: &mut Description| {
+            let end = |least: f64, most: f64| if low { least } else { most };
+            it.segments.truncate(2);
+            it.segments.iter_mut().for_each(|segment| {
+                (segment.weight, segment.visits) = (end(1e-9, 1e9), end(0.000_1, 400.0));
+                (segment.lines, segment.price) = (end(1.0, 40.0), end(0.001, 1_000.0));
+                (segment.discount, segment.until) = (end(0.0, 1.0), end(0.001, 1.0));
+            });
+            it.groups.iter_mut().for_each(|group| {
+                (group.appetite, group.price) = (end(1e-9, 1e9), end(0.01, 100_000.0));
+                (group.season, group.peak) = (end(0.0, 1.0), end(0.0, 366.0));
+            });
+            (it.customers.visit_shape, it.customers.appetite_shape) = (end(0.05, 1_000.0), end(0.05, 1_000.0));
+            (it.customers.spread, it.lines.spread) = (end(0.001, 2.0), end(0.001, 2.0));
+            (it.customers.lapsed, it.customers.opted_out) = (end(0.0, 1.0), end(0.0, 1.0));
+            it.lines.basket_shape = end(0.05, 1_000.0);
+            (it.lines.absurd, it.lines.returns) = (end(0.0, 1.0), 0.0);
+            (it.drift.movers, it.drift.taste, it.seasonality) = (end(0.0, 1.0), end(0.0, 1.0), end(0.0, 1.0));
+            (it.tail.share, it.tail.index) = (end(0.0, 1.0), end(1.05, 20.0));
+            it.rare[0].customers = end(0.0, 1.0);
+        }
+    };
+    for low in [true, false] {
+        let made = Shop { customers: 3, planted: 2, days: 28, ..shop(ends(low)) }.simulate().unwrap();
+        assert!(made.transactions.len() >= 3);
+        assert!(made.transactions.amount.iter().all(|amount| *amount > 0));
+    }
+}
