@@ -266,7 +266,7 @@ fn what_simulate_writes_is_checked_planned_and_run_as_it_is() {
             "simulate",
             "shop",
             "--customers",
-            "3000",
+            "4000",
             "--seasonality",
             "0.5",
             "--drift",
@@ -277,7 +277,7 @@ fn what_simulate_writes_is_checked_planned_and_run_as_it_is() {
     )
     .ok()
     .json();
-    assert_eq!((said["simulated"].as_bool(), said["customers"].as_u64()), (Some(true), Some(3_000)), "{said}");
+    assert_eq!((said["simulated"].as_bool(), said["customers"].as_u64()), (Some(true), Some(4_000)), "{said}");
     let dir = home.path().join("shop");
     let mut wanted: Vec<&str> = FILES.iter().map(|(name, _)| *name).chain(["spec.toml"]).collect();
     wanted.sort_unstable();
@@ -290,7 +290,7 @@ fn what_simulate_writes_is_checked_planned_and_run_as_it_is() {
     assert!(!release["segments"].as_array().unwrap().is_empty());
     let truth = fs::read_to_string(dir.join("truth.csv")).unwrap();
     assert!(truth.starts_with("customer_id,planted_segment,planted_segment_at_end\n"), "{}", &truth[..80]);
-    assert_eq!(truth.lines().count(), 3_001);
+    assert_eq!(truth.lines().count(), 4_001);
 }
 
 #[test]
