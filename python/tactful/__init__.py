@@ -26,6 +26,7 @@ from ._errors import (
     UsageError,
 )
 from ._estimator import DPKMeans, L2Ball
+from ._experiments import Shop, Sweep, evaluate, simulate, sweep
 from ._jobs import Audit, audit, check, plan, run
 from ._receipt import PrivacyReceipt
 from ._release import Release, load_release
@@ -54,12 +55,17 @@ __all__ = [
     "PolicyError",
     "PrivacyReceipt",
     "Release",
+    "Shop",
     "SpecError",
+    "Sweep",
     "UsageError",
     "__version__",
     "audit",
     "check",
+    "evaluate",
     "load_release",
     "plan",
     "run",
+    "simulate",
+    "sweep",
 ]
