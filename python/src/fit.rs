@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
+use serde_json::{Value, json};
 use tactful::engine::{self, ArrayCentres, ArrayFit, ArrayNoise, ArrayPrice, EngineError};
 use tactful::feature::ArrayBounds;
 use tactful::source::numbers::{BLOCK, Numbers};
 use tactful::spec;
-use tactful_kernel::{Delta, Epsilon, Rho};
+use tactful_kernel::{Delta, Epsilon, Line, Rho};
 
 use crate::errors::{made, raise, usage};
 use crate::rows::Rows;
@@ -68,7 +69,7 @@ pub(crate) fn fit(
         on_own_threads(|| engine::fit_array(Numbers::seal("X", columns, rows.table())?, &job, &stop))
     })?;
     match ended {
-        Ended::Done(Ok(centres)) => json(py, &centres, columns, ledger),
+        Ended::Done(Ok(centres)) => answer(py, &centres, columns, ledger),
         Ended::Done(Err(error)) => Err(raise(py, &error)),
         Ended::Stopped(signal, result) => {
             let spent = match result {
@@ -132,10 +133,12 @@ fn noise(
     Ok((noise, Some(ledger)))
 }
 
-fn json(py: Python<'_>, centres: &ArrayCentres, columns: usize, ledger: Option<PathBuf>) -> PyResult<String> {
+fn answer(py: Python<'_>, centres: &ArrayCentres, columns: usize, ledger: Option<PathBuf>) -> PyResult<String> {
     let defect = || raise(py, &EngineError::Internal("the centres do not serialise"));
     let mut value = serde_json::to_value(centres).map_err(|_| defect())?;
     value["columns"] = columns.into();
+    let line = |line: &Line| json!({ "line": line.line, "what": line.what, "sensitivity": line.sensitivity, "sigma": line.sigma, "rho_nano": line.rho_nano });
+    value["lines"] = centres.lines.iter().map(line).collect::<Vec<Value>>().into();
     value["ledger"] = ledger.map(|path| path.display().to_string()).into();
     Ok(value.to_string())
 }

@@ -250,6 +250,7 @@ class DPKMeans:
             rows=found["rows"],
             rows_std=found["rows_sigma"],
             predicted_inflation=found["predicted_inflation"],
+            lines=found["lines"],
         )
 
     def predict(self, X: Any) -> npt.NDArray[np.int32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,9 @@ class PrivacyReceipt:
         How many centres were asked for, and how many this budget tells apart.
     rows, rows_std : float
         Noisy number of rows, and the standard deviation of its noise.
+    lines : list of dict
+        One a measurement, in order: what it is of; L2 sensitivity, which is what one row can move it by, and standard deviation of the noise, both in
+        the query's integers; rho in 10⁻⁹. They add up to `rho` or less.
     predicted_inflation : float
         Expected relative increase of the k-means cost through noise; near 1 and above nothing can be told apart.
     """
@@ -54,8 +58,9 @@ class PrivacyReceipt:
     rows: float
     rows_std: float
     predicted_inflation: float
+    lines: list[dict[str, Any]]
 
-    def _lines(self) -> list[tuple[str, str]]:
+    def _table(self) -> list[tuple[str, str]]:
         cost = f"epsilon {self.epsilon:g} at delta {self.delta:g} (rho {self.rho:.6f})"
         if self.protected:
             lines = [("spent", cost), ("population", str(self.population)), ("ledger", str(self.ledger))]
@@ -67,8 +72,8 @@ class PrivacyReceipt:
         return lines
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:>15}: {text}" for name, text in self._lines())
+        return "\n".join(f"{name:>15}: {text}" for name, text in self._table())
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th style='text-align:left'>{escape(n)}</th><td style='text-align:left'>{escape(t)}</td></tr>" for n, t in self._lines())
+        rows = "".join(f"<tr><th style='text-align:left'>{escape(n)}</th><td style='text-align:left'>{escape(t)}</td></tr>" for n, t in self._table())
         return f"<table><caption style='text-align:left'>Privacy receipt</caption>{rows}</table>"

@@ -30,6 +30,8 @@ def test_a_private_fit_is_paid_for_and_recorded(paid: dict[str, Any], rows: np.n
     assert (receipt.epsilon, receipt.delta, receipt.population, receipt.ledger) == (1.0, 1e-6, "some-people", str(paid["ledger"]))
     assert len(receipt.sha256) == 64 and 0.02 < receipt.rho < 0.04
     assert abs(receipt.rows - 6000) < 10 * receipt.rows_std
+    assert 0.9 * receipt.rho < sum(line["rho_nano"] for line in receipt.lines) / 1e9 <= receipt.rho + 1e-12
+    assert all(line["what"] and line["sigma"] > 0 and line["sensitivity"] > 0 for line in receipt.lines)
     assert "NOBODY" not in str(receipt) and "people.ledger" in receipt._repr_html_()
 
 

@@ -13,7 +13,7 @@ use ndarray::Array2;
 use serde::Serialize;
 use tactful_kernel::ledger::{Confirmation, Opening, Request, Reservation};
 use tactful_kernel::loss::LossError;
-use tactful_kernel::{Delta, Epsilon, InMemory, Lattice, Ledger, Loss, Permit, Rho, accountant};
+use tactful_kernel::{Delta, Epsilon, InMemory, Lattice, Ledger, Line, Loss, Permit, Rho, accountant};
 
 use super::{EngineError, sha256, year_cap};
 use crate::cluster::{ClusterError, DpKMeans, PrivateRecords};
@@ -153,6 +153,9 @@ pub struct ArrayCentres {
     pub sha256: String,
     /// Whether the ledger knows which file the reservation paid for.
     pub recorded: bool,
+    /// What was measured, in order.
+    #[serde(skip)]
+    pub lines: Vec<Line>,
 }
 
 /// Clusters an array and writes the centres.
@@ -246,6 +249,7 @@ fn cluster(
         recorded: payer.record(path, &reservation, &sha256),
         reservation,
         sha256,
+        lines: model.lines().to_vec(),
     })
 }
 
