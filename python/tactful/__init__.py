@@ -4,6 +4,7 @@
 releases; ``audit`` attacks the program itself. Errors are classes with codes. docs/python.md has the whole story, PRIVACY.md what is promised.
 """
 
+from . import plots
 from ._errors import (
     AuditError,
     BelowFloor,
@@ -61,5 +62,6 @@ __all__ = [
     "check",
     "load_release",
     "plan",
+    "plots",
     "run",
 ]
