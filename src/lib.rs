@@ -19,6 +19,7 @@
 //! | [`sweep`] | a spec over a grid of parameters, on simulated or public data | |
 //! | [`notice`] | what customers are told, in four languages | public |
 //! | [`officer`] | drafts for whoever answers for it | public |
+//! | [`lookalike`] | a simulated shop that looks like a release | public |
 //! | [`simulate`] | a shop that does not exist | public |
 //! | [`cli`] | the command line | |
 #![deny(unsafe_code)]
@@ -34,6 +35,7 @@ pub mod engine;
 pub mod feature;
 pub mod gate;
 pub mod keys;
+pub mod lookalike;
 pub mod notice;
 pub mod officer;
 pub mod profile;

@@ -23,7 +23,7 @@ const PICTURE: [&[&str]; 13] = [
     &["gate"],
     &["profile"],
     &["promotion"],
-    &["release", "audience"],
+    &["release", "audience", "lookalike"],
     &["engine"],
     &["audit", "notice", "officer", "sweep"],
     &["cli", "server"],

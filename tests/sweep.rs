@@ -17,8 +17,10 @@ use std::time::Duration;
 use common::{Case, Said, tactful};
 use polars::prelude::*;
 use tactful::simulate::{DEMO_SPEC, Shop};
-use tactful::spec;
-use tactful::sweep::{self, Grid, MOST_DRAWS, RELEASED, Seeds, Subsets, Sweep, SweepError, TOO_FEW_CUSTOMERS, Table};
+use tactful::spec::{self, RawSplit};
+use tactful::sweep::{
+    self, Grid, MOST_DRAWS, RELEASED, Seeds, Splits, Subsets, Sweep, SweepError, TOO_FEW_CUSTOMERS, Table,
+};
 
 /// A simulated shop in a folder, with its spec.
 fn shop(customers: u32) -> tempfile::TempDir {
@@ -36,13 +38,13 @@ fn run(sweep: &Sweep) -> Result<Table, SweepError> {
     sweep::run(sweep, &|_| (), &AtomicBool::new(false))
 }
 
-fn seeds(number: u64) -> Option<Seeds> {
-    Some(Seeds::Number(number))
+fn seeds(number: u64) -> Seeds {
+    Seeds::Number(number)
 }
 
 #[test]
 fn a_first_party_population_is_refused_before_a_file_is_opened() {
-    let mut sweep = over(Path::new("no-such-folder"), Grid { seeds: seeds(1), ..Grid::default() });
+    let mut sweep = over(Path::new("no-such-folder"), Grid { seeds: Some(seeds(1)), ..Grid::default() });
     sweep.spec = spec::parse(&DEMO_SPEC.replace("\"simulated\"", "\"first_party\"")).unwrap();
     sweep.out = Some(PathBuf::from("no-such-folder/x.parquet"));
     for refused in [
@@ -78,14 +80,33 @@ fn grids_that_cannot_be_are_told_before_a_file_is_opened() {
         ("window", Grid { window: Some(vec![3]), ..Grid::default() }),
         ("holdout", Grid { holdout: Some(1), ..Grid::default() }),
         ("customers", Grid { customers: Some(vec![0]), ..Grid::default() }),
-        ("seeds", Grid { seeds: seeds(0), ..Grid::default() }),
-        ("seeds", Grid { seeds: seeds(u64::MAX), ..Grid::default() }),
+        ("seeds", Grid { seeds: Some(seeds(0)), ..Grid::default() }),
+        ("seeds", Grid { seeds: Some(seeds(u64::MAX)), ..Grid::default() }),
         ("seeds", Grid { seeds: Some(Seeds::List(Vec::new())), ..Grid::default() }),
         ("seeds", Grid { seeds: Some(Seeds::List(vec![7, 7])), ..Grid::default() }),
         ("features", Grid { features: subsets(&["weekday"]), ..Grid::default() }),
         ("features", Grid { features: subsets(&[]), ..Grid::default() }),
         ("features", Grid { features: Some(Subsets::Lists(Vec::new())), ..Grid::default() }),
         ("features", Grid { features: Some(Subsets::Named(BTreeMap::new())), ..Grid::default() }),
+        ("split", Grid { split: Some(Splits::List(Vec::new())), ..Grid::default() }),
+        (
+            "split",
+            Grid {
+                split: Some(Splits::List(vec![RawSplit { sizes: Some(-1), ..RawSplit::default() }])),
+                ..Grid::default()
+            },
+        ),
+        (
+            "split",
+            Grid {
+                split: Some(Splits::List(vec![RawSplit { sizes: Some(71), ..RawSplit::default() }])),
+                ..Grid::default()
+            },
+        ),
+        (
+            "split",
+            Grid { split: Some(Splits::List(vec![RawSplit::default(), RawSplit::default()])), ..Grid::default() },
+        ),
         ("end", Grid { end: Some(spec.window.start), ..Grid::default() }),
         (
             "end",
@@ -103,7 +124,7 @@ fn grids_that_cannot_be_are_told_before_a_file_is_opened() {
                 ..Grid::default()
             },
         ),
-        ("grid", Grid { seeds: seeds(MOST_DRAWS as u64), epsilon: Some(vec![1.0, 2.0]), ..Grid::default() }),
+        ("grid", Grid { seeds: Some(seeds(MOST_DRAWS as u64)), epsilon: Some(vec![1.0, 2.0]), ..Grid::default() }),
     ];
     for (at, grid) in cases {
         let mut sweep = over(nowhere, grid);
@@ -158,7 +179,8 @@ fn a_grid_is_read_from_toml_and_json_alike_and_unknown_keys_are_refused() {
 #[test]
 fn more_budget_buys_better_segments() {
     let dir = shop(4_000);
-    let table = run(&over(dir.path(), Grid { epsilon: Some(vec![0.5, 1.0, 4.0]), seeds: seeds(4), ..Grid::default() }));
+    let table =
+        run(&over(dir.path(), Grid { epsilon: Some(vec![0.5, 1.0, 4.0]), seeds: Some(seeds(4)), ..Grid::default() }));
     let summary = table.unwrap().summary();
     assert_eq!(summary.iter().map(|cell| cell.cell.epsilon).collect::<Vec<_>>(), [0.5, 1.0, 4.0]);
     let medians = |name: &str| -> Vec<f64> { summary.iter().map(|cell| cell.metrics[name].median).collect() };
@@ -187,7 +209,7 @@ fn mixed() -> Grid {
         floor: Some(vec![20]),
         features: Some(Subsets::Lists(vec![vec!["spend_share".into()], vec!["frequency".into(), "monetary".into()]])),
         customers: Some(vec![500, 10_000]),
-        seeds: seeds(3),
+        seeds: Some(seeds(3)),
         ..Grid::default()
     }
 }
@@ -238,7 +260,8 @@ fn threads_do_not_show_and_a_cell_that_gives_nothing_is_a_row() {
 #[test]
 fn the_file_is_tidy_and_says_what_it_is_made_from() {
     let dir = shop(400);
-    let mut sweep = over(dir.path(), Grid { epsilon: Some(vec![0.001, 5.0]), seeds: seeds(2), ..Grid::default() });
+    let mut sweep =
+        over(dir.path(), Grid { epsilon: Some(vec![0.001, 5.0]), seeds: Some(seeds(2)), ..Grid::default() });
     sweep.out = Some(dir.path().join("x.parquet"));
     let table = run(&sweep).unwrap();
     let bytes = fs::read(sweep.out.as_ref().unwrap()).unwrap();
@@ -273,7 +296,8 @@ fn stopped_after(sweep: &Sweep, draws: usize) -> SweepError {
 #[test]
 fn an_interrupted_sweep_goes_on_and_ends_with_the_same_bytes() {
     let dir = shop(500);
-    let grid = Grid { epsilon: Some(vec![1.0, 4.0]), segments: Some(vec![3, 4]), seeds: seeds(3), ..Grid::default() };
+    let grid =
+        Grid { epsilon: Some(vec![1.0, 4.0]), segments: Some(vec![3, 4]), seeds: Some(seeds(3)), ..Grid::default() };
     let mut sweep = over(dir.path(), grid);
     let whole = run(&sweep).unwrap();
     sweep.out = Some(dir.path().join("x.parquet"));
@@ -310,7 +334,7 @@ fn another_grid_keeps_what_it_shares_and_other_data_keep_nothing() {
     let grid = |epsilon: &[f64], number: u64| Grid {
         epsilon: Some(epsilon.to_vec()),
         segments: Some(vec![3]),
-        seeds: seeds(number),
+        seeds: Some(seeds(number)),
         ..Grid::default()
     };
     let mut sweep = over(dir.path(), grid(&[1.0, 4.0], 3));
@@ -398,6 +422,39 @@ fn the_verb_says_what_it_is_made_from_and_how_to_go_on() {
     assert!(said.stderr.contains("epsilon: ") && said.stderr.contains("[sweep.grid]"), "{said:#?}");
     let said = Said::of(&tactful(dir.path()).args(["sweep", "--epsilon", "1"]).output().unwrap());
     assert_eq!(said.status, Some(2), "{said:#?}");
+}
+
+#[test]
+fn a_cell_is_a_spec_that_runs_unchanged() {
+    let dir = shop(400);
+    let sweep = |more: &[&str]| {
+        let arguments = ["sweep", "spec.toml", "--epsilon", "1,8", "--features", "few=frequency,spend_share.fish"];
+        let splits = ["--split", "sharp=clustering:600,incidence:130", "--split", "usual=gate:100"];
+        Said::of(&tactful(dir.path()).args(arguments).args(splits).args(more).output().unwrap())
+    };
+    // Names in their order, ε fastest.
+    let said = sweep(&["--spec-of", "1"]).ok();
+    let cell = spec::parse(&said.stdout).unwrap();
+    assert_eq!((cell.privacy.epsilon.value(), cell.privacy.epsilon_per_year.value()), (8.0, 8.0));
+    assert_eq!((cell.privacy.split.clustering(), cell.features.len()), (600, 2));
+    assert!(spec::parse(&sweep(&["--spec-of", "3"]).ok().stdout).unwrap().privacy.split.is_default());
+    assert_eq!(sweep(&["--spec-of", "4"]).status, Some(2));
+    assert_eq!(sweep(&["--split", "sharp=gate:100", "--spec-of", "0"]).status, Some(2));
+    for wrong in ["x", "x=gate", "x=gate:100,gate:100", "x=fun:1", "x=gate:lots"] {
+        assert_eq!(sweep(&["--split", wrong]).status, Some(2), "{wrong}");
+    }
+    // Each split buys what it is for.
+    let mut over = over(dir.path(), Grid { seeds: Some(seeds(12)), ..Grid::default() });
+    over.grid.epsilon = Some(vec![8.0]);
+    let split =
+        |clustering, sizes| RawSplit { clustering: Some(clustering), sizes: Some(sizes), ..RawSplit::default() };
+    over.grid.split = Some(Splits::List(vec![split(610, 20), split(400, 230)]));
+    let table = run(&over).unwrap();
+    let summary = table.summary();
+    assert_eq!(summary[0].cell.split, "610/170/70/20/100");
+    assert_eq!(table.rows[0].shares, [610, 170, 70, 20, 100]);
+    let error = |cell: usize| summary[cell].metrics["size_error_units"].median;
+    assert!(error(0) > 1.5 * error(1), "{} {}", error(0), error(1));
 }
 
 #[test]

@@ -12,6 +12,12 @@ pub(crate) fn raise(py: Python<'_>, error: &EngineError) -> PyErr {
     made(py, error.code(), error.exit() as u8, &error.to_string(), spent)
 }
 
+/// The statuses that the command line ends with, each of which has a class.
+#[pyfunction]
+pub(crate) fn statuses() -> Vec<u8> {
+    Exit::ALL.map(|exit| exit as u8).to_vec()
+}
+
 /// The exception for an argument that cannot be.
 pub(crate) fn usage(py: Python<'_>, message: &str) -> PyErr {
     made(py, "usage", Exit::Usage as u8, message, None)

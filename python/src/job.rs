@@ -80,7 +80,7 @@ pub(crate) fn interrupted(py: Python<'_>, signal: PyErr, spent: bool) -> PyErr {
 }
 
 /// The data-frame library's threads are not in a copy of the process that started them: work would never end.
-fn not_forked(py: Python<'_>) -> PyResult<()> {
+pub(crate) fn not_forked(py: Python<'_>) -> PyResult<()> {
     if !is_forked() {
         return Ok(());
     }

@@ -4,6 +4,7 @@
 //! or noised, as JSON, or an error with a stable code and a text free of data. The interpreter's lock is given up while the engine works.
 
 mod errors;
+mod experiment;
 mod fit;
 mod hygiene;
 mod job;
@@ -14,6 +15,10 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _tactful {
+    #[pymodule_export]
+    use super::errors::statuses;
+    #[pymodule_export]
+    use super::experiment::{simulate_shop, sweep_over};
     #[pymodule_export]
     use super::fit::{fit, predict};
     #[pymodule_export]

@@ -27,6 +27,7 @@ from ._errors import (
     UsageError,
 )
 from ._estimator import DPKMeans, L2Ball
+from ._experiments import Shop, Sweep, evaluate, simulate, sweep
 from ._jobs import Audit, audit, check, plan, run
 from ._receipt import PrivacyReceipt
 from ._release import Release, load_release
@@ -55,13 +56,18 @@ __all__ = [
     "PolicyError",
     "PrivacyReceipt",
     "Release",
+    "Shop",
     "SpecError",
+    "Sweep",
     "UsageError",
     "__version__",
     "audit",
     "check",
+    "evaluate",
     "load_release",
     "plan",
     "plots",
     "run",
+    "simulate",
+    "sweep",
 ]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import _hygiene, _tactful
 from ._errors import DataError, NotFitted, NotProtected, UsageError
 from ._receipt import PrivacyReceipt
-from ._rows import names_of, rows_of
+from ._rows import names_of, refuse_flaws, rows_of
 
 if sys.version_info >= (3, 11):
     from typing import Self
@@ -213,6 +213,7 @@ class DPKMeans:
         names = names_of(X)
         rows = rows_of(X, private=private)
         if not private:
+            refuse_flaws(rows, X)
             warnings.warn(
                 f"data={self.data!r}: the noise has a seed, so nothing that comes of this fit protects anybody", NotProtected, stacklevel=2
             )
@@ -267,11 +268,15 @@ class DPKMeans:
         """
         if not hasattr(self, "cluster_centers_"):
             raise _not_fitted(type(self).__name__)
+        private = self.data == "private"
         names = names_of(X)
-        rows = rows_of(X, private=self.data == "private")
+        rows = rows_of(X, private=private)
         self._same_columns(names, rows)
+        if not private:
+            refuse_flaws(rows, X)
         placed = _tactful.predict(rows, bounds=self._bounds(), centres=self.cluster_centers_.tolist())
-        return np.frombuffer(placed, dtype=np.int32).copy()
+        labels: npt.NDArray[np.int32] = np.frombuffer(placed, dtype=np.int32).copy()
+        return labels
 
     def _same_columns(self, names: list[str] | None, rows: _tactful.Rows) -> None:
         name, fitted = type(self).__name__, getattr(self, "feature_names_in_", None)

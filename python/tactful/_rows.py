@@ -36,8 +36,6 @@ def rows_of(X: Any, *, private: bool) -> _tactful.Rows:
         if rows.columns == 0:
             raise DataError(f"0 feature(s) ({_shape(X, private)}) while a minimum of 1 is required", "array.columns")
         raise DataError("X must have between 1 and 127 columns", "array.columns")
-    if not private:
-        _refuse_flaw(rows, X)
     return rows
 
 
@@ -45,7 +43,8 @@ def _shape(X: Any, private: bool) -> str:
     return "shape is private" if private else f"shape={np.shape(X)}"
 
 
-def _refuse_flaw(rows: _tactful.Rows, X: Any) -> None:
+def refuse_flaws(rows: _tactful.Rows, X: Any) -> None:
+    """Refuses public or simulated rows that are none, or hold what is no number. Never for private rows: an error would tell of them."""
     flaw = rows.flaw()
     if flaw == "empty":
         raise DataError(f"0 sample(s) (shape={np.shape(X)}) while a minimum of 1 is required", "array.rows")

@@ -2,6 +2,7 @@
 
 mod cluster;
 pub(super) mod optout;
+mod simulate;
 mod sweep;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::engine::RequestId;
 use crate::source::memory::{Memory, NotASize};
 use crate::spec;
 pub(super) use cluster::ClusterArgs;
+pub(super) use simulate::SimulateArgs;
 pub(super) use sweep::SweepArgs;
 
 const STATUSES: &str = "\
@@ -176,6 +178,19 @@ pub(super) enum Verb {
         #[arg(long, value_name = "DIR", default_value = "tactful-demo")]
         out: PathBuf,
     },
+    /// Make a shop that does not exist: purchases with planted segments, and a spec that runs on them.
+    ///
+    /// For experiments that cost no budget. Writes purchases, products, promotions, opt-outs, the truth (who was planted in which
+    /// segment) and spec.toml into a new or empty folder, whole or not at all. Then:
+    ///
+    ///     tactful simulate shop --customers 20000 --drift 0.1
+    ///     tactful run shop/spec.toml --ledger shop.ledger --out shop-release
+    ///
+    /// Customers are drawn one by one, so that millions need no more memory than thousands. For another kind of shop:
+    /// `tactful simulate --describe > shop.toml`, change what you like, and give it back with --population.
+    ///
+    /// With --like the shop looks like a release: a budget can be tuned on it without spending any. See docs/simulate.md.
+    Simulate(SimulateArgs),
     /// Write a commented spec from the column names and types of a file.
     ///
     /// Only names and types are read, never a value. What only a person can decide is marked TODO.
@@ -274,21 +289,19 @@ pub(super) enum Verb {
     /// This is profiling: the release is differentially private, what is said of one person is not. Ask for their objection
     /// first, and pass --opted-out when there is one: then no receipt is read. Status 20 means no segment.
     Assign(AssignArgs),
-    /// Draw a spec over a grid of budgets and parameters, many times, and measure what comes out: on SIMULATED or PUBLIC data alone.
+    /// Draw a spec over a grid of budgets and parameters, and measure what comes out: on SIMULATED or PUBLIC data alone.
     ///
-    /// For choosing ε, the k floor, the number of segments, features and window before anybody's purchases are touched: k-means cost,
-    /// errors of centroids and sizes, coverage, segments that survive, agreement with the planted segments and with those found
-    /// without privacy, relevance of promotions, stability from draw to draw. A row a draw, in Parquet; every column with its
-    /// formula is in docs/sweep.md.
+    /// For choosing ε, the k floor, the number of segments, features and window before anybody's purchases are touched. Of each
+    /// draw it measures the k-means cost, errors of centroids and sizes and how often their intervals hold, the segments that
+    /// survive, agreement with the planted segments and with those found without privacy, relevance of promotions, and
+    /// stability from draw to draw: a row a draw, in Parquet. Every column with its formula is in docs/sweep.md.
     ///
-    /// Exact rows are looked at and the noise comes from seeds, so nothing here protects anybody: a spec of the shop's own customers
-    /// is refused before its files are opened. Nothing is spent and no ledger is touched. Try it on the demo:
+    /// Exact rows are looked at and the noise comes from seeds, so nothing here protects anybody: a spec of the shop's own
+    /// customers is refused before a file of it is opened. Nothing is spent and no ledger is touched.
     ///
-    ///     tactful demo
-    ///     tactful sweep tactful-demo/data/spec.toml --epsilon 0.5,1,2,4 --segments 4,6,8 --seeds 20 --out sweep.parquet
-    ///
-    /// Cells are all combinations of the lists. The same seed is the same noise in every cell.
-    #[command(verbatim_doc_comment)]
+    /// Try it on the demo: `tactful demo`, then `tactful sweep tactful-demo/data/spec.toml --epsilon 0.5,1,2,4 --segments
+    /// 4,6,8 --seeds 20 --out sweep.parquet`. Cells are all combinations of the lists; the same seed is the same noise in
+    /// every cell. `--spec-of CELL` prints the spec of a cell, to be run.
     Sweep(SweepArgs),
     /// Say how many releases like this one the year still holds, then in ε.
     Budget(SpecArgs),

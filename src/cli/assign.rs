@@ -63,7 +63,7 @@ fn base(args: &AssignArgs) -> PathBuf {
     args.data.clone().or(folder).unwrap_or_default()
 }
 
-fn model(path: &Path) -> Result<Release, Failure> {
+pub(super) fn model(path: &Path) -> Result<Release, Failure> {
     if path.is_dir() {
         return Ok(release::load(path)?);
     }

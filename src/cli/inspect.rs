@@ -223,3 +223,16 @@ pub(super) fn errors() -> Answer {
         .collect();
     Answer { text, value }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Exit;
+
+    #[test]
+    fn every_status_is_listed_with_a_remedy() {
+        let listed: Vec<u8> = STATUSES.iter().map(|status| status.0).collect();
+        let all: Vec<u8> = std::iter::once(0).chain(Exit::ALL.map(|exit| exit as u8)).collect();
+        assert_eq!(listed, all);
+    }
+}

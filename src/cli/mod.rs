@@ -17,6 +17,7 @@ mod optout;
 mod papers;
 mod progress;
 mod run;
+mod simulate;
 mod sweep;
 mod taxonomy;
 
@@ -29,8 +30,10 @@ use serde_json::{Value, json};
 
 use crate::engine::{self, EngineError, Exit, RegisterAt};
 use crate::keys::Place;
+use crate::lookalike::LookalikeError;
 use crate::release::PublishError;
 use crate::release::publish::SingleFile;
+use crate::simulate::SimulateError;
 use crate::spec::{self, RegisterFile, Spec};
 use crate::sweep::SweepError;
 use args::{Args, Format, SpecArgs, Verb};
@@ -49,6 +52,10 @@ pub(crate) enum Failure {
     Engine(EngineError),
     /// From a sweep.
     Sweep(SweepError),
+    /// There is no look-alike of a release.
+    Lookalike(LookalikeError),
+    /// A shop cannot be simulated as asked.
+    Simulate(SimulateError),
     /// The command line asks for something that cannot be.
     Usage(String),
     /// A notice lacks what only the shop can say; a line a field.
@@ -83,6 +90,8 @@ impl Failure {
         match self {
             Self::Engine(error) => error.code(),
             Self::Sweep(error) => error.code(),
+            Self::Lookalike(error) => error.code(),
+            Self::Simulate(error) => error.code(),
             Self::Usage(_) => "usage",
             Self::Blanks(_) => "spec.notice-blank",
             Self::Write(_) => "output.write",
@@ -96,7 +105,9 @@ impl Failure {
         match self {
             Self::Engine(error) => error.exit(),
             Self::Sweep(error) => error.exit(),
-            Self::Usage(_) => Exit::Usage,
+            Self::Simulate(error) => simulate::exit(error),
+            Self::Lookalike(LookalikeError::Customers) | Self::Usage(_) => Exit::Usage,
+            Self::Lookalike(_) => Exit::BadData,
             Self::Blanks(_) => Exit::BadSpec,
             Self::Write(_) => Exit::CannotWrite,
             Self::Violation(_) => Exit::Violation,
@@ -109,6 +120,8 @@ impl Failure {
         match self {
             Self::Engine(error) => error.to_string(),
             Self::Sweep(error) => error.to_string(),
+            Self::Lookalike(error) => error.to_string(),
+            Self::Simulate(error) => error.to_string(),
             Self::Usage(message) | Self::Blanks(message) | Self::Write(message) => message.clone(),
             Self::Violation(_) => {
                 "a claim of this program is refuted: do not publish with this build, and report what it printed".into()
@@ -170,6 +183,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
     let talk = !args.quiet;
     match args.verb {
         Verb::Demo { out } => demo::demo(&out, talk),
+        Verb::Simulate(args) => simulate::simulate(&args, talk),
         Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
         Verb::Check { spec, memory } => inspect::check(&spec, memory),
         Verb::Plan { spec, customers } => inspect::plan(&spec, customers),

@@ -18,13 +18,17 @@ use crate::sweep::{self, CellSummary, Estimate, Grid, MARK, Progress, Stage, Swe
 
 pub(super) fn sweep(args: &SweepArgs, talk: bool) -> Result<Answer, Failure> {
     let grid = args.grid.as_deref().map(Grid::load).transpose()?.unwrap_or_default();
-    let grid = args.over(grid).ok_or_else(|| Failure::Usage("two --features of the same name".into()))?;
+    let grid =
+        args.over(grid).ok_or_else(|| Failure::Usage("two --features, or two --split, of the same name".into()))?;
     let path = grid.spec.clone();
     let path = path.ok_or_else(|| Failure::Usage("name a spec, here or in the grid as `spec`".into()))?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base = args.data.clone().unwrap_or_else(|| folder.to_path_buf());
     let spec = spec::load(&path)?;
     let sweep = Sweep { spec, base, grid, out: args.out.clone(), jobs: args.jobs.map(usize::from) };
+    if let Some(number) = args.spec_of {
+        return spec_of(&sweep, number);
+    }
     if args.dry_run {
         let found = sweep::estimate(&sweep, &stop_on_interrupt())?;
         let value = serde_json::to_value(found).map_err(|_| EngineError::Internal("an estimate does not serialise"))?;
@@ -39,6 +43,17 @@ pub(super) fn sweep(args: &SweepArgs, talk: bool) -> Result<Answer, Failure> {
         "out": args.out.as_ref().map(|out| out.display().to_string()), "draws": table.rows.len(), "cells": summary,
     });
     Ok(Answer { text: text(&table, &summary, args.out.as_deref()), value })
+}
+
+/// The spec that a cell's draws were made from, to be run.
+fn spec_of(sweep: &Sweep, number: usize) -> Result<Answer, Failure> {
+    let mut plan = sweep.grid.plan(&sweep.spec)?;
+    if number >= plan.cells.len() {
+        return Err(Failure::Usage(format!("the grid has {} cells, numbered from 0", plan.cells.len())));
+    }
+    let spec = plan.cells.swap_remove(number).spec;
+    let value = serde_json::to_value(&spec).map_err(|_| EngineError::Internal("a spec does not serialise"))?;
+    Ok(Answer { text: spec.to_toml(), value })
 }
 
 fn estimated(found: &Estimate) -> String {
@@ -76,7 +91,7 @@ docs/sweep.md explains all columns of the table.
 ";
 
 /// Names and values of a cell's parameters.
-fn parameters(one: &CellSummary) -> [(&'static str, String); 8] {
+fn parameters(one: &CellSummary) -> [(&'static str, String); 9] {
     let cell = &one.cell;
     let features: String = crate::release::plain(&cell.features).chars().take(24).collect();
     [
@@ -85,6 +100,7 @@ fn parameters(one: &CellSummary) -> [(&'static str, String); 8] {
         ("floor", cell.floor.to_string()),
         ("segments", cell.segments.to_string()),
         ("features", features),
+        ("split", crate::release::plain(&cell.split).chars().take(24).collect()),
         ("from", cell.window_start.clone()),
         ("until", cell.window_end.clone()),
         ("customers", cell.customers.to_string()),

@@ -220,6 +220,27 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// All of them, in order.
+    pub const ALL: [Self; 15] = [
+        Self::Usage,
+        Self::BadSpec,
+        Self::BudgetExhausted,
+        Self::BelowFloor,
+        Self::Policy,
+        Self::Consent,
+        Self::LedgerIntegrity,
+        Self::BadData,
+        Self::Violation,
+        Self::NoSegment,
+        Self::Internal,
+        Self::Memory,
+        Self::CannotWrite,
+        Self::Busy,
+        Self::Interrupted,
+    ];
+}
+
 impl From<ExitClass> for Exit {
     fn from(class: ExitClass) -> Self {
         match class {

@@ -5,25 +5,16 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, Poisson};
 
 use super::Shop;
-use super::catalogue::{EVERYDAY, EXCLUDED, PRODUCTS_PER_CATEGORY, Product, SENSITIVE, UNKNOWN_PRODUCT, products};
-use super::habits::{Customer, Habits, gamma, log_normal};
+use super::calendar::Calendar;
+use super::catalogue::{PRODUCTS_PER_CATEGORY, Product, UNKNOWN_PRODUCT, products};
+use super::habits::{Course, Customer, Habits, gamma, log_normal};
 
-/// Share of lines of an excluded category.
-const EXCLUDED_LINES: f64 = 0.012;
-/// Share of lines of a category that no spec names.
-const UNNAMED_LINES: f64 = 0.008;
-/// Share of lines whose product the product file does not hold.
-const UNKNOWN_LINES: f64 = 0.001;
-/// Share of lines that are returns: a negative amount.
-const RETURNS: f64 = 0.001;
-/// Share of lines with an absurd amount: a till's slip by three digits and more.
-const ABSURD: f64 = 0.000_03;
-/// Spread of a line's amount around the product's price: several pieces, large packs.
-const LINE_SIGMA: f64 = 0.45;
-/// Shape of the gamma that spreads a customer's basket sizes.
-const BASKET_SHAPE: f64 = 2.0;
+/// Price of a product that the product file does not hold.
+const UNKNOWN_PRICE: f64 = 3.0;
 /// Baskets of one customer at most.
 const MOST_BASKETS: u16 = 4095;
+/// Lines of a basket at most, however heavy the tail.
+const MOST_LINES: u32 = 10_000;
 
 /// Purchase lines as columns of equal length, ordered by customer and day.
 ///
@@ -66,37 +57,53 @@ pub struct Chunks {
     products: Vec<Product>,
     /// For each group: index of its first product, and running popularity of its products.
     shelves: Vec<(usize, Vec<f64>)>,
+    /// For each rare shelf, then excluded, then unnamed: index of its first product, and of the one after its last.
+    aside: Vec<(usize, usize)>,
+    calendar: Calendar,
 }
 
 impl Chunks {
     pub(super) fn new(shop: &Shop, customers_per_chunk: u32) -> Self {
+        let of = &shop.description;
         let mut first = 0;
-        let shelves = EVERYDAY.iter().map(|group| {
+        let shelves = of.groups.iter().map(|group| {
             let shelf = (first, popularity(group.categories.len()));
             first += shelf.1.len();
             shelf
         });
         let shelves = shelves.collect();
+        let aside = of.rare.iter().map(|rare| &rare.categories);
+        let aside = aside.chain([&of.excluded.categories, &of.unnamed.categories]).map(|categories| {
+            let from = first;
+            first += categories.len() * PRODUCTS_PER_CATEGORY;
+            (from, first)
+        });
         Self {
+            aside: aside.collect(),
             shop: shop.clone(),
             customers_per_chunk: customers_per_chunk.max(1),
             next: 0,
-            products: products(),
+            products: products(of),
             shelves,
+            calendar: Calendar::of(shop),
         }
     }
 
     fn customer(&self, index: u32, into: &mut Transactions) {
+        let of = &self.shop.description;
         let customer = Customer::new(&self.shop, index);
         let id = customer.id;
-        let (habits, mut rng) = customer.habits(&self.shop);
-        let mut days: Vec<u16> = (0..baskets(&habits, &mut rng)).map(|_| rng.random_range(0..habits.span)).collect();
+        let (course, mut dice) = customer.course(&self.shop);
+        let mut days: Vec<u16> = (0..baskets(&course, &mut dice.rng)).map(|_| course.draw_day(&mut dice.rng)).collect();
         days.sort_unstable();
-        let spread = gamma(BASKET_SHAPE);
+        let spread = gamma(of.lines.basket_shape);
         for (basket, day) in (u64::from(id) << 12..).zip(days) {
-            let lines = 1 + poisson((habits.lines - 1.0) * spread.sample(&mut rng) / BASKET_SHAPE, &mut rng);
+            let habits = course.on(day);
+            let mean = (habits.lines - 1.0) * spread.sample(&mut dice.rng) / of.lines.basket_shape;
+            let lines = self.stretched(1 + poisson(mean, &mut dice.rng), &mut dice.apart);
+            let appetite = self.calendar.appetite(habits, day);
             for _ in 0..lines {
-                let (product, amount, discount) = self.line(&habits, &mut rng);
+                let (product, amount, discount) = self.line(habits, &course.rare, &appetite, &mut dice.rng);
                 into.customer.push(id);
                 into.basket.push(basket);
                 into.day.push(day);
@@ -107,19 +114,30 @@ impl Chunks {
         }
     }
 
+    /// The number of lines of a basket of the tail, for the share of baskets that are.
+    fn stretched(&self, lines: u32, apart: &mut StdRng) -> u32 {
+        let tail = self.shop.description.tail;
+        if tail.share <= 0.0 || apart.random::<f64>() >= tail.share {
+            return lines;
+        }
+        let pareto = (1.0 - apart.random::<f64>()).powf(-1.0 / tail.index);
+        (f64::from(lines) * pareto).min(f64::from(MOST_LINES)) as u32
+    }
+
     /// Product id, amount and discount of one line.
-    fn line(&self, habits: &Habits, rng: &mut StdRng) -> (u32, i64, i64) {
-        let index = self.choose(habits, rng);
+    fn line(&self, habits: &Habits, rare: &[f64], appetite: &[f64], rng: &mut StdRng) -> (u32, i64, i64) {
+        let law = self.shop.description.lines;
+        let index = self.choose(rare, appetite, rng);
         let (product, price) =
-            self.products.get(index).map_or((UNKNOWN_PRODUCT, 3.0), |product| (product.id, product.price));
-        let price = price * habits.price * log_normal(LINE_SIGMA).sample(rng);
+            self.products.get(index).map_or((UNKNOWN_PRODUCT, UNKNOWN_PRICE), |product| (product.id, product.price));
+        let price = price * habits.price * log_normal(law.spread).sample(rng);
         let off = if rng.random::<f64>() < habits.discount { rng.random_range(0.1..0.4) } else { 0.0 };
         let discount = cents(price * off);
         let paid = (cents(price) - discount).max(5);
         let slip = rng.random::<f64>();
-        if slip < ABSURD {
+        if slip < law.absurd {
             (product, paid * 10_000, 0)
-        } else if slip < ABSURD + RETURNS {
+        } else if slip < law.absurd + law.returns {
             (product, -paid, 0)
         } else {
             (product, paid, discount)
@@ -127,25 +145,26 @@ impl Chunks {
     }
 
     /// Index into the products, or one past the end for a product without record.
-    fn choose(&self, habits: &Habits, rng: &mut StdRng) -> usize {
-        let everyday = self.products.len() - (SENSITIVE.len() + EXCLUDED.len() + 1) * PRODUCTS_PER_CATEGORY;
-        let [mut from, mut to] = [everyday, everyday + SENSITIVE.len() * PRODUCTS_PER_CATEGORY];
+    fn choose(&self, rare: &[f64], appetite: &[f64], rng: &mut StdRng) -> usize {
+        let of = &self.shop.description;
         let mut at = rng.random::<f64>();
-        if at < habits.sensitive {
+        for (share, &(from, to)) in rare.iter().zip(&self.aside) {
+            if at < *share {
+                return rng.random_range(from..to);
+            }
+            at -= share;
+        }
+        let [.., (from, to), (last, end)] = self.aside[..] else { return self.products.len() };
+        if at < of.excluded.lines {
             return rng.random_range(from..to);
         }
-        at -= habits.sensitive;
-        [from, to] = [to, to + EXCLUDED.len() * PRODUCTS_PER_CATEGORY];
-        if at < EXCLUDED_LINES {
-            return rng.random_range(from..to);
+        if at < of.excluded.lines + of.unnamed.lines {
+            return rng.random_range(last..end);
         }
-        if at < EXCLUDED_LINES + UNNAMED_LINES {
-            return rng.random_range(to..self.products.len());
-        }
-        if at < EXCLUDED_LINES + UNNAMED_LINES + UNKNOWN_LINES {
+        if at < of.excluded.lines + of.unnamed.lines + of.lines.unknown {
             return self.products.len();
         }
-        let (first, popularity) = &self.shelves[rank(&habits.appetite, rng)];
+        let (first, popularity) = &self.shelves[rank(appetite, rng)];
         first + rank(popularity, rng)
     }
 }
@@ -187,8 +206,8 @@ fn rank(running: &[f64], rng: &mut StdRng) -> usize {
 }
 
 /// Baskets of a customer, at least one. The rate is gamma, so the number is negative binomial.
-fn baskets(habits: &Habits, rng: &mut StdRng) -> u16 {
-    poisson(habits.visits, rng).clamp(1, u32::from(MOST_BASKETS)) as u16
+fn baskets(course: &Course, rng: &mut StdRng) -> u16 {
+    poisson(course.visits(), rng).clamp(1, u32::from(MOST_BASKETS)) as u16
 }
 
 fn poisson(mean: f64, rng: &mut StdRng) -> u32 {

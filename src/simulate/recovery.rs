@@ -20,7 +20,7 @@ pub struct Recovery {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// Name of the planted segment.
-    pub name: &'static str,
+    pub name: String,
     /// Its customers among those compared.
     pub customers: u64,
     /// The segment that holds most of them (the first among equals); `None` when it has no customer.
@@ -41,14 +41,14 @@ pub fn recovery(truth: &Truth, predicted: impl IntoIterator<Item = (i64, usize)>
         }
     }
     let sizes = margin(&table, |(_, segment)| segment);
-    let found = |(planted, name)| {
+    let found = |(planted, name): (usize, &str)| {
         let row = table.iter().filter(|((row, _), _)| *row == planted).map(|((_, segment), count)| (*segment, *count));
         let customers = row.clone().map(|(_, count)| count).sum();
         let best = row.rev().max_by_key(|(_, count)| *count);
         let share = |of: u64| best.map_or(0.0, |(_, count)| count as f64 / of as f64);
         let segment = best.map(|(segment, _)| segment);
         let precision = segment.map_or(0.0, |segment| share(sizes[&segment]));
-        Found { name, customers, segment, recall: share(customers), precision }
+        Found { name: name.to_owned(), customers, segment, recall: share(customers), precision }
     };
     Recovery {
         adjusted_rand: adjusted_rand(&table),
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn who_belongs_to_no_planted_segment_is_not_compared() {
-        let truth = Truth { segments: vec![Some(0), None, Some(1), Some(1), Some(1)], planted: 2 };
+        let truth = Truth::planted(vec![Some(0), None, Some(1), Some(1), Some(1)], 2);
         let predicted = [(100_001, 4), (100_002, 4), (100_003, 9), (100_004, 9), (100_005, 4), (7, 4), (-5, 4)];
         let recovery = recovery(&truth, predicted);
         assert_eq!(recovery.compared, 4);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_planted_segment_without_customers_is_not_found() {
-        let truth = Truth { segments: vec![Some(0)], planted: 2 };
+        let truth = Truth::planted(vec![Some(0)], 2);
         let recovery = recovery(&truth, [(100_001, 0)]);
         assert_eq!(recovery.planted[1].segment, None);
         assert!(is(recovery.planted[1].recall, 0.0) && is(recovery.planted[1].precision, 0.0));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tactful_kernel::{Delta, Epsilon};
 
 use super::error::SweepError;
-use crate::spec::{Feature, Spec};
+use crate::spec::{Feature, RawSplit, Spec, Split};
 
 /// The most draws of one sweep.
 pub const MOST_DRAWS: usize = 1_000_000;
@@ -52,6 +52,9 @@ pub struct Grid {
     /// Subsets of the spec's features.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub features: Option<Subsets>,
+    /// How a release's budget is divided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<Splits>,
     /// Numbers of customers: so many, drawn by `sample`. Smaller samples are part of larger ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customers: Option<Vec<u32>>,
@@ -73,6 +76,16 @@ pub enum Subsets {
     Lists(Vec<Vec<String>>),
 }
 
+/// Divisions of a release's budget, as `[privacy.split]` of a spec has them: per mille, what is left out as usual.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Splits {
+    /// With names; in the order of names.
+    Named(BTreeMap<String, RawSplit>),
+    /// Without; a split is named by its shares.
+    List(Vec<RawSplit>),
+}
+
 /// Seeds of the noise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -92,14 +105,16 @@ pub struct Cell {
     pub spec: Spec,
     /// Name of the subset of features; `all` for the spec's.
     pub features: String,
+    /// Name of the division of the budget; `usual`, or `spec` when the spec has its own.
+    pub split: String,
     /// Of the spec's features, those that are used.
     pub used: Vec<usize>,
     /// Customers in the sample; `None` for all.
     pub customers: Option<u32>,
 }
 
-/// All cells of a grid in their order, and the seeds of each: windows change slowest, then features, customers, segments, floors and δ; ε
-/// changes from cell to cell.
+/// All cells of a grid in their order, and the seeds of each: windows change slowest, then features, customers, segments, floors, splits
+/// and δ; ε changes from cell to cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The cells.
@@ -170,12 +185,21 @@ impl Grid {
             within(number, &(1..=u32::MAX)).map(Some).ok_or_else(|| "a sample has at least one customer".to_owned())
         })?;
         let features = self.subsets(&spec.features)?;
+        let splits = self.splits(spec.privacy.split)?;
         let seeds = self.seeds()?;
         if let Some(weeks) = self.holdout {
             self.weeks(weeks).map_err(|reason| SweepError::grid("holdout", reason))?;
         }
-        let lengths =
-            [windows.len(), features.len(), customers.len(), numbers.len(), floors.len(), deltas.len(), epsilons.len()];
+        let lengths = [
+            windows.len(),
+            features.len(),
+            customers.len(),
+            numbers.len(),
+            floors.len(),
+            splits.len(),
+            deltas.len(),
+            epsilons.len(),
+        ];
         let cells = lengths.into_iter().fold(1, usize::saturating_mul);
         if cells > MOST_CELLS || cells.saturating_mul(seeds.len()) > MOST_DRAWS {
             let reason = format!(
@@ -185,26 +209,24 @@ impl Grid {
             return Err(SweepError::grid("grid", reason));
         }
         let mut cells = Vec::new();
-        for window in &windows {
-            let window = self.window(spec, *window)?;
-            for (name, used) in &features {
-                for customers in &customers {
-                    for (number, floor) in product(&numbers, &floors) {
-                        for (delta, epsilon) in product(&deltas, &epsilons) {
-                            let mut spec = spec.clone();
-                            spec.window = window;
-                            spec.features = used.iter().map(|&index| spec.features[index].clone()).collect();
-                            (spec.segments.number, spec.segments.floor) = (number, floor);
-                            let privacy = &mut spec.privacy;
-                            (privacy.epsilon, privacy.delta) = (epsilon, delta);
-                            // A year that holds one such release at least: what a release costs must not hang on it.
-                            if privacy.epsilon_per_year < epsilon {
-                                privacy.epsilon_per_year = epsilon;
-                            }
-                            privacy.delta_per_year = privacy.delta_per_year.max(delta);
-                            let (features, used) = (name.clone(), used.clone());
-                            cells.push(Cell { index: cells.len(), spec, features, used, customers: *customers });
+        for &window in &windows {
+            let window = self.window(spec, window)?;
+            for ((name, used), &customers) in product(&features, &customers) {
+                for ((&number, &floor), (split, shares)) in product(product(&numbers, &floors), &splits) {
+                    for (&delta, &epsilon) in product(&deltas, &epsilons) {
+                        let mut spec = spec.clone();
+                        spec.window = window;
+                        spec.features = used.iter().map(|&index| spec.features[index].clone()).collect();
+                        (spec.segments.number, spec.segments.floor) = (number, floor);
+                        let privacy = &mut spec.privacy;
+                        (privacy.epsilon, privacy.delta, privacy.split) = (epsilon, delta, *shares);
+                        // A year that holds one such release at least: what a release costs must not hang on it.
+                        if privacy.epsilon_per_year < epsilon {
+                            privacy.epsilon_per_year = epsilon;
                         }
+                        privacy.delta_per_year = privacy.delta_per_year.max(delta);
+                        let (features, split, used) = (name.clone(), split.clone(), used.clone());
+                        cells.push(Cell { index: cells.len(), spec, features, split, used, customers });
                     }
                 }
             }
@@ -240,6 +262,23 @@ impl Grid {
         }
     }
 
+    /// Name and shares of each split.
+    fn splits(&self, own: Split) -> Result<Vec<(String, Split)>, SweepError> {
+        let written: Vec<(Option<&String>, &RawSplit)> = match &self.split {
+            None => return Ok(vec![(if own.is_default() { "usual" } else { "spec" }.to_owned(), own)]),
+            Some(Splits::Named(named)) => named.iter().map(|(name, split)| (Some(name), split)).collect(),
+            Some(Splits::List(list)) => list.iter().map(|split| (None, split)).collect(),
+        };
+        let splits = written.iter().map(|(_, raw)| split(raw)).collect::<Result<Vec<Split>, SweepError>>()?;
+        let splits = list("split", Some(&splits), own, |&split| Ok(split))?;
+        let name = |(written, split): (&(Option<&String>, &RawSplit), &Split)| match written.0 {
+            Some(name) => printable("split", name),
+            None => Ok(split.shares().map(|(_, share)| share.to_string()).join("/")),
+        };
+        let names = written.iter().zip(&splits).map(name).collect::<Result<Vec<String>, SweepError>>()?;
+        Ok(names.into_iter().zip(splits).collect())
+    }
+
     /// Name and indices of each subset.
     fn subsets(&self, features: &[Feature]) -> Result<Vec<(String, Vec<usize>)>, SweepError> {
         let written: Vec<(String, &[String])> = match &self.features {
@@ -248,16 +287,30 @@ impl Grid {
             Some(Subsets::Lists(lists)) => lists.iter().map(|keys| (keys.join("+"), keys.as_slice())).collect(),
         };
         let (names, keys): (Vec<String>, Vec<&[String]>) = written.into_iter().unzip();
-        let names = list("features", Some(&names), String::new(), |name| {
-            let printable = (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-            if printable {
-                Ok(name.clone())
-            } else {
-                Err("a subset has a name of 1 to 200 printable characters".to_owned())
-            }
-        })?;
-        names.into_iter().zip(keys).map(|(name, keys)| Ok((name, subset(keys, features)?))).collect()
+        let names = list("features", Some(&names), String::new(), |name| Ok(name.clone()))?;
+        let subset = |(name, keys): (String, &[String])| Ok((printable("features", &name)?, subset(keys, features)?));
+        names.into_iter().zip(keys).map(subset).collect()
     }
+}
+
+/// A name that can stand in a table.
+fn printable(at: &'static str, name: &str) -> Result<String, SweepError> {
+    // A subset without a name is named by all its entries.
+    let fits = (1..=4_000).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits { Ok(name.to_owned()) } else { Err(SweepError::grid(at, "a name has 1 to 4000 printable characters")) }
+}
+
+/// The split that a table means.
+fn split(raw: &RawSplit) -> Result<Split, SweepError> {
+    let usual = Split::default().shares();
+    let written = [raw.clustering, raw.incidence, raw.floor, raw.sizes, raw.gate];
+    let mut shares = [0; 5];
+    for ((share, written), (name, usual)) in shares.iter_mut().zip(written).zip(usual) {
+        let written = written.unwrap_or_else(|| usual.into());
+        *share = u16::try_from(written)
+            .map_err(|_| SweepError::grid("split", format!("a share of {written} per mille for {name} cannot be")))?;
+    }
+    Split::new(shares).map_err(|rule| SweepError::grid("split", format!("{rule}; {}", rule.remedy())))
 }
 
 /// Indices, in the spec's order, of the features that entries name.
@@ -310,6 +363,10 @@ fn within<T: PartialOrd + Copy>(value: T, range: &std::ops::RangeInclusive<T>) -
     range.contains(&value).then_some(value)
 }
 
-fn product<A: Copy, B: Copy>(outer: &[A], inner: &[B]) -> impl Iterator<Item = (A, B)> {
-    outer.iter().flat_map(move |&a| inner.iter().map(move |&b| (a, b)))
+/// All pairs; the second changes fastest.
+fn product<A: Copy, B: Copy>(
+    outer: impl IntoIterator<Item = A>,
+    inner: impl IntoIterator<Item = B> + Copy,
+) -> impl Iterator<Item = (A, B)> {
+    outer.into_iter().flat_map(move |a| inner.into_iter().map(move |b| (a, b)))
 }

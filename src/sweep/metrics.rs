@@ -8,7 +8,7 @@ use super::relevance::Bought;
 use super::sample::{Best, Sample};
 use crate::cluster::nearest;
 use crate::engine::Drawn;
-use crate::profile::Z95;
+use crate::profile::{Estimate, Z95};
 use crate::promotion::shrink::Shrunken;
 
 /// A list of metrics: the struct that holds them, and their names and units in its order.
@@ -112,7 +112,7 @@ pub(super) fn evaluate(sample: &Sample, best: &Best, drawn: &Drawn, placed: &Pla
         matched_error: matched(&centroids, &best.centres, &sample.half),
         ..Metrics::default()
     };
-    exact.hold_sizes(drawn, &mut metrics);
+    exact.hold_sizes(&drawn.profiles.sizes, &mut metrics);
     exact.hold_centroids(&centroids, &sigma, &sample.half, &mut metrics);
     let labels = || placed.iter().map(|&segment| usize::from(segment));
     if let Some(planted) = &sample.planted {
@@ -155,9 +155,9 @@ impl Exact {
         Self { sizes, means }
     }
 
-    fn hold_sizes(&self, drawn: &Drawn, metrics: &mut Metrics) {
+    fn hold_sizes(&self, noised: &[Estimate], metrics: &mut Metrics) {
         let (mut squares, mut relative, mut there, mut within) = (0.0, 0.0, 0.0, 0.0);
-        for (noised, &exact) in drawn.profiles.sizes.iter().zip(&self.sizes) {
+        for (noised, &exact) in noised.iter().zip(&self.sizes) {
             let interval = noised.interval(0.0, f64::MAX);
             within += f64::from(u8::from((interval.lower..=interval.upper).contains(&exact)));
             squares += (noised.value - exact).powi(2);
@@ -189,5 +189,59 @@ impl Exact {
             metrics.centroid_error_max = Some(greatest);
             metrics.centroid_coverage = Some(within / all);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn is(value: Option<f64>, expected: f64) -> bool {
+        value.is_some_and(|value| (value - expected).abs() < 1e-12)
+    }
+
+    #[test]
+    fn errors_of_sizes_are_as_computed_by_hand() {
+        let exact = Exact { sizes: vec![100.0, 50.0, 0.0], means: Array2::zeros((3, 1)) };
+        // Off by 10 of 100 and by 10 of 50; nobody is in the third, which has no relative error. 1.96 × 6 holds 10 and 1, not 10 at 5.
+        let noised = [(110.0, 6.0), (40.0, 5.0), (1.0, 6.0)].map(|(value, sigma)| Estimate { value, sigma });
+        let mut found = Metrics::default();
+        exact.hold_sizes(&noised, &mut found);
+        assert!(is(found.size_error, f64::midpoint(0.01, 0.04).sqrt()), "{found:?}");
+        assert!(is(found.size_error_units, (201.0 / 3.0_f64).sqrt()), "{found:?}");
+        assert!(is(found.size_coverage, 2.0 / 3.0), "{found:?}");
+    }
+
+    #[test]
+    fn errors_of_centroids_are_as_computed_by_hand() {
+        let means = array![[0.0, 10.0], [4.0, 4.0], [7.0, 7.0]];
+        let exact = Exact { sizes: vec![5.0, 2.0, 0.0], means: means.clone() };
+        let sigma = array![[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]];
+        let mut found = Metrics::default();
+        exact.hold_centroids(&means, &sigma, &[2.0, 4.0], &mut found);
+        assert!(is(found.centroid_error, 0.0) && is(found.centroid_coverage, 1.0), "{found:?}");
+        // 1 and 3 steps of half-ranges 2 and 4 in the first segment; the segment that nobody is in tells of nobody.
+        let centroids = array![[1.0, 13.0], [4.0, 4.0], [0.0, 0.0]];
+        exact.hold_centroids(&centroids, &sigma, &[2.0, 4.0], &mut found);
+        assert!(is(found.centroid_error, ((0.25 + 0.5625) / 4.0_f64).sqrt()), "{found:?}");
+        assert!(is(found.centroid_error_max, 0.75) && is(found.centroid_coverage, 0.75), "{found:?}");
+    }
+
+    #[test]
+    fn a_release_of_nobody_has_no_errors() {
+        let mut found = Metrics::default();
+        let exact = Exact { sizes: Vec::new(), means: Array2::zeros((0, 2)) };
+        exact.hold_sizes(&[], &mut found);
+        exact.hold_centroids(&Array2::zeros((0, 2)), &Array2::zeros((0, 2)), &[1.0, 1.0], &mut found);
+        assert_eq!(found, Metrics::default());
+    }
+
+    #[test]
+    fn metrics_become_values_and_come_back() {
+        let values: Vec<Option<f64>> = (0..Metrics::ALL.len()).map(|n| (n % 3 > 0).then_some(n as f64)).collect();
+        assert_eq!(Metrics::from_values(&values).unwrap().values(), values);
+        assert!(Metrics::from_values(&values[1..]).is_none());
+        assert!(Metrics::from_values(&[values.clone(), vec![None]].concat()).is_none());
     }
 }

@@ -15,9 +15,10 @@ use super::agreement::Agreement;
 use super::error::SweepError;
 use super::grid::{Cell, Grid, Plan, Seeds};
 use super::journal::{Entry, Journal};
-use super::metrics::{self, Metrics, Placed};
+use super::metrics::{self, Metrics};
 use super::sample::{Best, Population, Sample, truth_file};
 use super::table::{RELEASED, Row, TOO_FEW_CUSTOMERS, Table};
+use super::waiting::{Waiting, Whole};
 use crate::engine::{self, Costs, Drawn, EngineError, sha256};
 use crate::feature;
 use crate::release::publish::SingleFile;
@@ -94,7 +95,7 @@ pub fn run(sweep: &Sweep, progress: &(dyn Fn(Progress) + Sync), stop: &AtomicBoo
     // Held from here: a rival sweep to the same file is refused before it has drawn anything.
     let target = sweep.out.as_deref().map(SingleFile::begin).transpose().map_err(EngineError::from)?;
     let journal = sweep.out.as_deref().map(Journal::open).transpose()?;
-    let source = digest(&sweep.spec, &sweep.base)?;
+    let source = journal.as_ref().map_or(Ok(String::new()), |_| digest(&sweep.spec, &sweep.base))?;
     let running = Running::new(sweep, &plan, &source, journal, progress, stop);
     match pool(sweep.jobs)? {
         Some(pool) => pool.install(|| running.all())?,
@@ -138,8 +139,8 @@ pub fn estimate(sweep: &Sweep, stop: &AtomicBool) -> Result<Estimate, SweepError
             *drawing = Some(Instant::now());
         }
     };
-    let (begin, source) = (Instant::now(), String::new());
-    let running = Running::new(sweep, &plan, &source, None, &progress, stop);
+    let begin = Instant::now();
+    let running = Running::new(sweep, &plan, "", None, &progress, stop);
     let pool = pool(sweep.jobs)?;
     let threads = pool.as_ref().map_or_else(rayon::current_num_threads, rayon::ThreadPool::current_num_threads);
     match pool {
@@ -195,7 +196,17 @@ fn digest(spec: &Spec, base: &Path) -> Result<String, SweepError> {
             }
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    // Once more, for its digits.
+    Ok(sha256(&hash.finalize()))
+}
+
+/// Hash of everything but the seed that a draw of a cell comes from.
+fn content(cell: &Cell, plan: &Plan, source: &str) -> String {
+    let content = json!({
+        "program": env!("CARGO_PKG_VERSION"), "spec": cell.spec.fingerprint(), "data": source,
+        "customers": cell.customers, "sample": cell.customers.map(|_| plan.sample), "holdout": plan.holdout,
+    });
+    sha256(content.to_string().as_bytes())
 }
 
 fn same_window(a: &Cell, b: &Cell) -> bool {
@@ -210,10 +221,10 @@ fn same_sample(a: &Cell, b: &Cell) -> bool {
 struct Running<'a> {
     sweep: &'a Sweep,
     plan: &'a Plan,
-    /// Hash of the data.
-    source: &'a str,
     progress: &'a (dyn Fn(Progress) + Sync),
     stop: &'a AtomicBool,
+    /// Of each cell, a hash of everything but the seed that its draws come from; empty without a journal.
+    contents: Vec<String>,
     found: Mutex<Found>,
 }
 
@@ -229,13 +240,15 @@ impl<'a> Running<'a> {
     fn new(
         sweep: &'a Sweep,
         plan: &'a Plan,
-        source: &'a str,
+        source: &str,
         journal: Option<Journal>,
         progress: &'a (dyn Fn(Progress) + Sync),
         stop: &'a AtomicBool,
     ) -> Self {
+        let content = |cell: &Cell| content(cell, plan, source);
+        let contents = journal.iter().flat_map(|_| plan.cells.iter().map(content)).collect();
         let found = Mutex::new(Found { journal, entries: vec![None; plan.draws()], done: 0, kept: 0 });
-        let running = Self { sweep, plan, source, progress, stop, found };
+        let running = Self { sweep, plan, progress, stop, contents, found };
         running.take_up();
         running
     }
@@ -245,9 +258,8 @@ impl<'a> Running<'a> {
         let mut found = self.found();
         let Found { journal: Some(journal), entries, done, kept } = &mut *found else { return };
         for cell in &self.plan.cells {
-            let content = self.content(cell);
             for (seed, _) in self.plan.seeds.iter().enumerate() {
-                let entry = journal.find(&self.key(&content, seed)).cloned();
+                let entry = journal.find(&self.key(cell, seed)).cloned();
                 *done += usize::from(entry.is_some());
                 entries[self.place(cell, seed)] = entry;
             }
@@ -263,19 +275,10 @@ impl<'a> Running<'a> {
         cell.index * self.plan.seeds.len() + seed
     }
 
-    /// Everything but the seed that a draw of a cell comes from.
-    fn content(&self, cell: &Cell) -> String {
-        let content = json!({
-            "program": env!("CARGO_PKG_VERSION"), "spec": cell.spec.fingerprint(), "data": self.source,
-            "customers": cell.customers, "sample": cell.customers.map(|_| self.plan.sample), "holdout": self.plan.holdout,
-        });
-        sha256(content.to_string().as_bytes())
-    }
-
-    /// A seed's row also tells of the seed before it.
-    fn key(&self, content: &str, seed: usize) -> String {
+    /// What the journal knows a draw by. A seed's row also tells of the seed before it.
+    fn key(&self, cell: &Cell, seed: usize) -> String {
         let before = seed.checked_sub(1).map(|before| self.plan.seeds[before]);
-        sha256(json!([content, self.plan.seeds[seed], before]).to_string().as_bytes())
+        sha256(json!([self.contents[cell.index], self.plan.seeds[seed], before]).to_string().as_bytes())
     }
 
     fn tell(&self, stage: Stage) {
@@ -325,7 +328,7 @@ impl<'a> Running<'a> {
     /// Draws the cells of one sample.
     fn sample(&self, population: &Population, cells: &[Cell]) -> Result<(), SweepError> {
         let cells: Vec<&Cell> = cells.iter().filter(|cell| self.open(cell)).collect();
-        let Some(first) = cells.first() else { return Ok(()) };
+        let Some(first) = cells.first().filter(|_| !self.stopped()) else { return Ok(()) };
         let sample = Sample::of(population, first, self.plan.sample)?.filter(|sample| sample.units() > 0);
         let Some(sample) = sample else {
             let entry = Entry {
@@ -404,10 +407,9 @@ impl<'a> Running<'a> {
 
     /// Records a draw.
     fn enter(&self, cell: &Cell, seed: usize, entry: Entry) -> Result<(), SweepError> {
-        let key = self.key(&self.content(cell), seed);
         let mut found = self.found();
         if let Some(journal) = &mut found.journal {
-            journal.add(key, &entry)?;
+            journal.add(self.key(cell, seed), &entry)?;
         }
         let place = self.place(cell, seed);
         found.entries[place] = Some(entry);
@@ -443,60 +445,6 @@ struct Task<'a> {
     missing: bool,
 }
 
-/// The draws of a cell that wait for their neighbours: a row is whole when the seed before it is drawn too.
-struct Waiting(Mutex<Vec<Slot>>);
-
-#[derive(Default, Clone)]
-struct Slot {
-    /// Whether it is drawn.
-    drawn: bool,
-    placed: Option<Arc<Placed>>,
-    /// The row, until it is whole.
-    entry: Option<Entry>,
-}
-
-/// A row that is whole but for its stability.
-struct Whole {
-    seed: usize,
-    entry: Entry,
-    /// Where the seed before placed everybody.
-    before: Option<Arc<Placed>>,
-    /// Where this seed did.
-    own: Option<Arc<Placed>>,
-}
-
-impl Waiting {
-    fn new(seeds: usize) -> Self {
-        Self(Mutex::new(vec![Slot::default(); seeds]))
-    }
-
-    fn slots(&self) -> std::sync::MutexGuard<'_, Vec<Slot>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A draw is there: gives the rows that it makes whole, its own and its successor's at most.
-    fn arrive(&self, seed: usize, placed: Option<Arc<Placed>>, entry: Option<Entry>) -> Vec<Whole> {
-        let mut slots = self.slots();
-        slots[seed] = Slot { drawn: true, placed, entry };
-        let mut whole = Vec::new();
-        for seed in [seed, seed + 1] {
-            let ready = seed < slots.len() && slots[seed].entry.is_some() && (seed == 0 || slots[seed - 1].drawn);
-            if ready && let Some(entry) = slots[seed].entry.take() {
-                let before = seed.checked_sub(1).and_then(|before| slots[before].placed.clone());
-                whole.push(Whole { seed, entry, before, own: slots[seed].placed.clone() });
-            }
-        }
-        // What neither its own row nor the next one waits for is let go.
-        for seed in seed.saturating_sub(1)..slots.len().min(seed + 2) {
-            let past = |slot: &Slot| slot.drawn && slot.entry.is_none();
-            if past(&slots[seed]) && slots.get(seed + 1).is_none_or(past) {
-                slots[seed].placed = None;
-            }
-        }
-        whole
-    }
-}
-
 /// All measurements of a release, with noise from a seed.
 fn drawn(sample: &Sample, spec: &Spec, seed: u64, stop: &AtomicBool) -> Result<Drawn, EngineError> {
     let costs = Costs::of(&spec.privacy)?;
@@ -516,6 +464,8 @@ fn row(cell: &Cell, seed: u64, entry: Entry) -> Row {
         segments: spec.segments.number,
         features: cell.features.clone(),
         feature_count: spec.features.len(),
+        split: cell.split.clone(),
+        shares: spec.privacy.split.shares().map(|(_, share)| share),
         window_start: spec.window.start.to_string(),
         window_end: spec.window.end.to_string(),
         customers: entry.customers,

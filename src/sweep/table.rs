@@ -33,6 +33,10 @@ pub struct Row {
     pub features: String,
     /// How many features.
     pub feature_count: usize,
+    /// Name of the division of the budget.
+    pub split: String,
+    /// Per mille of ρ for clustering, incidence, floor, sizes and gate.
+    pub shares: [u16; 5],
     /// First day in, `YYYY-MM-DD`.
     pub window_start: String,
     /// First day out, `YYYY-MM-DD`.
@@ -109,6 +113,8 @@ pub struct Parameters {
     pub segments: usize,
     /// Name of the subset of features.
     pub features: String,
+    /// Name of the division of the budget.
+    pub split: String,
     /// First day in.
     pub window_start: String,
     /// First day out.
@@ -161,6 +167,12 @@ impl Table {
             Column::new("segments".into(), whole(|row| row.segments as u64)),
             Column::new("features".into(), text(|row| &row.features)),
             Column::new("feature_count".into(), whole(|row| row.feature_count as u64)),
+            Column::new("split".into(), text(|row| &row.split)),
+            Column::new("split_clustering".into(), whole(|row| row.shares[0].into())),
+            Column::new("split_incidence".into(), whole(|row| row.shares[1].into())),
+            Column::new("split_floor".into(), whole(|row| row.shares[2].into())),
+            Column::new("split_sizes".into(), whole(|row| row.shares[3].into())),
+            Column::new("split_gate".into(), whole(|row| row.shares[4].into())),
             Column::new("window_start".into(), text(|row| &row.window_start)),
             Column::new("window_end".into(), text(|row| &row.window_end)),
             Column::new("customers".into(), whole(|row| row.customers as u64)),
@@ -193,6 +205,7 @@ fn summary(rows: &[Row]) -> CellSummary {
         floor: first.floor,
         segments: first.segments,
         features: first.features.clone(),
+        split: first.split.clone(),
         window_start: first.window_start.clone(),
         window_end: first.window_end.clone(),
         customers: first.customers,
@@ -238,7 +251,7 @@ mod tests {
         let table = Table { origin: "simulated", published: None, population: "none".to_owned(), rows: Vec::new() };
         let bytes = table.parquet().unwrap();
         let frame = ParquetReader::new(Cursor::new(bytes)).finish().unwrap();
-        assert_eq!((frame.height(), frame.width()), (0, 14 + Metrics::ALL.len()));
+        assert_eq!((frame.height(), frame.width()), (0, 20 + Metrics::ALL.len()));
         assert!(table.summary().is_empty());
     }
 }

@@ -49,7 +49,7 @@ fn without_noise_sizes_are_exact_and_segments_are_those_without_privacy() {
     // Clipping and a fixed number of rounds are no noise, and remain.
     let cost = found.cost.unwrap();
     assert!((1.0 - 1e-9..1.05).contains(&cost), "{cost}");
-    assert!(found.centroid_error.unwrap() < 0.02 && found.matched_error.unwrap() < 0.1, "{found:?}");
+    assert!(found.centroid_error.unwrap() < 0.1 && found.matched_error.unwrap() < 0.15, "{found:?}");
     assert!(found.ari_nonprivate.unwrap() > 0.8 && found.nmi_nonprivate.unwrap() > 0.8, "{found:?}");
     assert!(found.ari_planted.unwrap() > 0.6 && found.nmi_planted.unwrap() > 0.6, "{found:?}");
     let (gain, best_gain) = (found.relevance_gain.unwrap(), found.best_relevance_gain.unwrap());

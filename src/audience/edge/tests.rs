@@ -128,7 +128,7 @@ fn simulated_shop() -> Set {
     let spec = spec::parse(DEMO_SPEC).unwrap();
     let shop = Shop { customers: 4, activity: 0.12, ..Shop::default() };
     let made = shop.simulate().unwrap();
-    let category = |product: u32| made.products.iter().find(|p| p.id == product).map(|p| p.category);
+    let category = |product: u32| made.products.iter().find(|p| p.id == product).map(|p| p.category.as_str());
     let lines = &made.transactions;
     let line = |i: usize| {
         json!({

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::sweep::{Grid, Seeds, Subsets};
+use crate::spec::RawSplit;
+use crate::sweep::{Grid, Seeds, Splits, Subsets};
 
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::doc_markdown, reason = "the words are the help's")]
@@ -42,6 +43,10 @@ pub struct SweepArgs {
     /// or a kind, such as spend_share.
     #[arg(long, value_name = "NAME=ENTRY,...", value_parser = subset)]
     pub features: Vec<(String, Vec<String>)>,
+    /// A division of the budget, as NAME=SHARE:PER_MILLE,...; again for another. Shares are those of [privacy.split]: clustering,
+    /// incidence, floor, sizes, gate; they add up to 970, and what is left out is as usual.
+    #[arg(long, value_name = "NAME=SHARE:N,...", value_parser = split)]
+    pub split: Vec<(String, RawSplit)>,
     /// Numbers of customers: samples, the smaller within the larger.
     #[arg(long, value_name = "N,...", value_delimiter = ',')]
     pub customers: Option<Vec<u32>>,
@@ -60,6 +65,9 @@ pub struct SweepArgs {
     /// Threads [default: all of the machine's]. What comes out is the same.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// Print the spec of a cell, by its number in the table, as TOML, and draw nothing.
+    #[arg(long, value_name = "CELL", conflicts_with_all = ["dry_run", "out"])]
+    pub spec_of: Option<usize>,
     /// Say how many draws it takes and, after one of them, about how long; write nothing.
     #[arg(long)]
     pub dry_run: bool,
@@ -70,16 +78,40 @@ fn subset(text: &str) -> Result<(String, Vec<String>), String> {
     Ok((name.trim().to_owned(), entries.split(',').map(|entry| entry.trim().to_owned()).collect()))
 }
 
-impl SweepArgs {
-    /// A grid with what the command line says in the place of what it says itself; `None` when a subset stands there twice.
-    pub fn over(&self, grid: Grid) -> Option<Grid> {
-        let mut features = BTreeMap::new();
-        for (name, entries) in &self.features {
-            if features.insert(name.clone(), entries.clone()).is_some() {
-                return None;
-            }
+fn split(text: &str) -> Result<(String, RawSplit), String> {
+    let wrong = || "write NAME=SHARE:N,SHARE:N with the shares clustering, incidence, floor, sizes and gate".to_owned();
+    let (name, shares) = text.split_once('=').ok_or_else(wrong)?;
+    let mut split = RawSplit::default();
+    for share in shares.split(',') {
+        let (share, number) = share.split_once(':').ok_or_else(wrong)?;
+        let place = match share.trim() {
+            "clustering" => &mut split.clustering,
+            "incidence" => &mut split.incidence,
+            "floor" => &mut split.floor,
+            "sizes" => &mut split.sizes,
+            "gate" => &mut split.gate,
+            _ => return Err(wrong()),
+        };
+        let number = number.trim().parse().map_err(|_| wrong())?;
+        if place.replace(number).is_some() {
+            return Err(format!("{} stands there twice", share.trim()));
         }
-        let features = (!features.is_empty()).then_some(Subsets::Named(features));
+    }
+    Ok((name.trim().to_owned(), split))
+}
+
+/// By their names; `None` when a name stands there twice.
+#[allow(clippy::option_option, reason = "no name twice, and any at all")]
+fn by_name<T: Clone>(named: &[(String, T)]) -> Option<Option<BTreeMap<String, T>>> {
+    let map: BTreeMap<String, T> = named.iter().cloned().collect();
+    (map.len() == named.len()).then(|| (!map.is_empty()).then_some(map))
+}
+
+impl SweepArgs {
+    /// A grid with what the command line says in the place of what it says itself; `None` when a name stands there twice.
+    pub fn over(&self, grid: Grid) -> Option<Grid> {
+        let features = by_name(&self.features)?.map(Subsets::Named);
+        let split = by_name(&self.split)?.map(Splits::Named);
         Some(Grid {
             spec: self.spec.clone().or(grid.spec),
             epsilon: self.epsilon.clone().or(grid.epsilon),
@@ -90,6 +122,7 @@ impl SweepArgs {
             end: self.end.or(grid.end),
             holdout: self.holdout.or(grid.holdout),
             features: features.or(grid.features),
+            split: split.or(grid.split),
             customers: self.customers.clone().or(grid.customers),
             sample: self.sample.or(grid.sample),
             seeds: self.seeds.map(Seeds::Number).or(grid.seeds),

@@ -18,6 +18,8 @@ pub struct Folder {
     pub(super) hidden: String,
     dir: OwnedFd,
     published: bool,
+    /// Files that others write to, until they are forced to disk.
+    made: Vec<File>,
     // Last: let go only when everything else is done.
     _lock: Lock,
 }
@@ -47,7 +49,7 @@ impl Folder {
             Ok(dir) => {
                 #[cfg(feature = "planted-bugs")]
                 tactful_kernel::plant::failpoint("publish.begun");
-                Ok(Self { place, hidden, dir, published: false, _lock: lock })
+                Ok(Self { place, hidden, dir, published: false, made: Vec::new(), _lock: lock })
             }
             Err(errno) => {
                 let _ = rustix::fs::unlinkat(&place.parent, &hidden, AtFlags::REMOVEDIR);
@@ -62,17 +64,32 @@ impl Folder {
         &self.place.shown
     }
 
-    /// Writes one file, mode 0600, and forces it to disk. A name is written once.
-    ///
-    /// # Errors
-    /// [`PublishError`].
-    pub fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), PublishError> {
+    fn open(&self, name: &'static str) -> Result<File, PublishError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
         let fd = rustix::fs::openat(&self.dir, name, flags, mode).map_err(|errno| self.place.error(errno))?;
         #[cfg(feature = "planted-bugs")]
         tactful_kernel::plant::failpoint(&format!("publish.{name}.opened"));
-        let mut file = File::from(fd);
+        Ok(File::from(fd))
+    }
+
+    /// Makes one file, mode 0600, that is too long to be in memory; whoever gets it writes it before [`Folder::publish`], which
+    /// forces it to disk. A name is made once.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn create(&mut self, name: &'static str) -> Result<File, PublishError> {
+        let file = self.open(name)?;
+        self.made.push(file.try_clone().map_err(|error| PublishError::from_io(&self.place.shown, &error))?);
+        Ok(file)
+    }
+
+    /// Writes one file, mode 0600, and forces it to disk. A name is written once.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub fn write(&mut self, name: &'static str, bytes: &[u8]) -> Result<(), PublishError> {
+        let mut file = self.open(name)?;
         file.write_all(bytes)
             .and_then(|()| file.sync_all())
             .map_err(|error| PublishError::from_io(&self.place.shown, &error))?;
@@ -87,6 +104,9 @@ impl Folder {
     /// [`PublishError::Exists`] when somebody was faster, [`PublishError::NotDurable`] when only the last
     /// confirmation failed.
     pub fn publish(mut self) -> Result<(), PublishError> {
+        for file in &self.made {
+            file.sync_all().map_err(|error| PublishError::from_io(&self.place.shown, &error))?;
+        }
         rustix::fs::fsync(&self.dir).map_err(|errno| self.place.error(errno))?;
         #[cfg(feature = "planted-bugs")]
         tactful_kernel::plant::failpoint("publish.renaming");

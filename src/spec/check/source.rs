@@ -109,20 +109,16 @@ fn transactions(raw: RawTransactions, context: &Context, report: &mut Report<'_>
 fn published(raw: Option<String>, origin: Option<Origin>, report: &mut Report<'_>) -> Option<String> {
     let at = "sources.transactions.published";
     let public = origin == Some(Origin::Public);
-    match raw {
-        Some(text) => {
-            let text = text.trim().to_owned();
-            let length = text.chars().count();
-            let said = (MIN_PUBLISHED..=MAX_PUBLISHED).contains(&length) && !text.chars().any(char::is_control);
-            report.must(said, at, || Rule::Published);
-            report.must(public || origin.is_none(), at, || Rule::PublishedPrivate);
-            Some(text)
-        }
-        None => {
-            report.must(!public || report.was_taken_out(at), at, || Rule::PublishedMissing);
-            None
-        }
-    }
+    let Some(text) = raw else {
+        report.must(!public || report.was_taken_out(at), at, || Rule::PublishedMissing);
+        return None;
+    };
+    let text = text.trim().to_owned();
+    let length = text.chars().count();
+    let said = (MIN_PUBLISHED..=MAX_PUBLISHED).contains(&length) && !text.chars().any(char::is_control);
+    report.must(said, at, || Rule::Published);
+    report.must(public || origin.is_none(), at, || Rule::PublishedPrivate);
+    Some(text)
 }
 
 fn amount(raw: RawAmount, columns: &mut Columns, report: &mut Report<'_>) -> Option<Amount> {

@@ -355,3 +355,45 @@ fn what_was_written_is_shown_escaped_and_cut() {
     let error = parse(&format!("{GOOD}\n[\"\\u001b[31m{long}\"]\na = 1")).unwrap_err().to_string();
     assert!(!error.contains('\u{1b}') && error.len() < 600, "{error}");
 }
+
+#[test]
+fn public_purchases_say_where_they_were_published_and_no_others_do() {
+    let said = |text: &str| format!("date = \"day\"\npublished = \"{text}\"");
+    let with =
+        |origin: &str, published: &str| good_but("\"first_party\"", origin).replacen("date = \"day\"", published, 1);
+    let (at, place) = ("sources.transactions.published", "Example Institute, https://example.org/purchases");
+    let good = parse(&with("\"public\"", &said(place))).unwrap();
+    assert_eq!(good.sources.transactions.published.as_deref(), Some(place));
+    assert!(good.origin.is_open());
+    assert_eq!(parse(&good.to_toml()).unwrap(), good);
+    assert!(good.advice().iter().any(|line| line.contains(place)));
+    let missing = parse(&with("\"public\"", "date = \"day\"")).unwrap_err();
+    assert!(missing.is_policy());
+    assert!(missing.problems()[0].rule.remedy().contains("first_party"));
+    for (origin, published, problem) in [
+        ("\"public\"", "date = \"day\"".to_owned(), "policy.published"),
+        ("\"public\"", said(""), "spec.published"),
+        ("\"public\"", said("yes"), "spec.published"),
+        ("\"public\"", said("   somewhere   "), "spec.published"),
+        ("\"public\"", said(&"x".repeat(301)), "spec.published"),
+        ("\"public\"", said("on the\\nInternet, somewhere"), "spec.published"),
+        ("\"public\"", "date = \"day\"\npublished = true".to_owned(), "spec.wrong-type"),
+        ("\"first_party\"", said(place), "spec.published-private"),
+        ("\"simulated\"", said(place), "spec.published-private"),
+    ] {
+        assert_eq!(problems(&with(origin, &published)), [format!("{at} {problem}")], "{origin} {published}");
+    }
+    assert!(!parse(GOOD).unwrap().origin.is_open());
+}
+
+#[test]
+fn nobody_is_written_to_whose_purchases_were_published() {
+    let published = "date = \"day\"\npublished = \"Example Institute, https://example.org/purchases\"";
+    let text = good_but("\"first_party\"", "\"public\"").replacen("date = \"day\"", published, 1);
+    let destination = "\n[[destinations]]\nname = \"mail\"\nrole = \"own_channel\"\ncontract = \"7\"\npurpose = \"offers\"\n\
+                       profile = \"csv\"\nexpires_after_days = 30\nepoch = \"month\"\n";
+    let found = problems(&(text + destination));
+    assert!(found.contains(&"destinations policy.public-destination".to_owned()), "{found:?}");
+    let found = problems(&(GOOD.to_owned() + destination));
+    assert!(!found.contains(&"destinations policy.public-destination".to_owned()), "{found:?}");
+}

@@ -1,0 +1,96 @@
+"""Shops that do not exist, and sweeps: on data of nobody, repeatable, marked."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import tactful
+
+
+def test_a_sweep_is_a_row_a_draw_and_repeats_itself(shop: Path) -> None:
+    heard: list[tuple[str, int, int]] = []
+    found = tactful.sweep(
+        shop / "shop.toml", epsilon=np.array([0.5, 4.0]), segments=(2,), seeds=3, jobs=2, progress=lambda *said: heard.append(said)
+    )
+    assert isinstance(found.rows, pl.DataFrame) and len(found) == len(found.rows) == 6
+    assert found.origin == "simulated" and "simulated" in repr(found) and found.mark in found._repr_html_()
+    assert found.summary["epsilon"].to_list() == [0.5, 4.0] and (found.summary["draws"] == 3).all()
+    again = tactful.sweep(shop / "shop.toml", epsilon=[0.5, 4.0], segments=[2], seeds=3, jobs=1)
+    assert again.rows_to_dicts() == found.rows_to_dicts()
+    assert heard and heard[-1][2] == 6
+
+
+def test_evaluate_is_a_sweep_of_one_cell(shop: Path) -> None:
+    found = tactful.evaluate(shop / "shop.toml", seeds=[7, 9])
+    assert found.rows["seed"].to_list() == [7, 9] and len(found.summary) == 1
+
+
+def test_real_customers_are_refused_before_a_row_is_read(shop: Path, tmp_path: Path) -> None:
+    text = (shop / "shop.toml").read_text().replace('origin = "simulated"', 'origin = "first_party"')
+    (tmp_path / "shop.toml").write_text(text)
+    with pytest.raises(tactful.Error) as caught:
+        tactful.sweep(tmp_path / "shop.toml", seeds=1)
+    # There is no file of purchases beside it: it was not looked for.
+    assert caught.value.exit_status in (3, 12), caught.value
+
+
+def test_a_grid_that_cannot_be_is_told_by_name(shop: Path) -> None:
+    for words, says in (({"epsilon": []}, "epsilon"), ({"segments": [65]}, "segments"), ({"seeds": 0}, "seeds"), ({"window": ["x"]}, "grid")):
+        with pytest.raises(tactful.UsageError, match=says):
+            tactful.sweep(shop / "shop.toml", **words)  # type: ignore[arg-type]
+
+
+def test_a_sweep_that_is_stopped_goes_on_from_there(shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table.parquet"
+
+    def progress(stage: str, done: int, of: int) -> None:
+        if done >= 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(tactful.Interrupted) as caught:
+        tactful.sweep(shop / "shop.toml", epsilon=[1.0, 2.0], seeds=200, jobs=1, out=out, progress=progress)
+    assert not caught.value.spent and not out.exists()
+    found = tactful.sweep(shop / "shop.toml", epsilon=[1.0, 2.0], seeds=20, jobs=1, out=out)
+    assert pl.read_parquet(out).height == len(found) == 40
+
+
+def test_a_simulated_shop_repeats_itself_and_runs(tmp_path: Path) -> None:
+    heard: list[tuple[int, int, int]] = []
+    one = tactful.simulate(tmp_path / "one", customers=1500, weeks=24, seed=5, progress=lambda *said: heard.append(said))
+    other = tactful.simulate(tmp_path / "other", customers=1500, weeks=24, seed=5)
+    assert (one.customers, one.seed, one.lines) == (1500, 5, other.lines) and heard[-1][0] == heard[-1][2] == 1500
+    names = sorted(path.name for path in one.path.iterdir())
+    assert names == sorted(path.name for path in other.path.iterdir()) and {"spec.toml", "truth.csv"} <= set(names)
+    for name in names:
+        assert (one.path / name).read_bytes() == (other.path / name).read_bytes(), name
+    assert tactful.check(one.spec)["sound"]
+    release = tactful.run(one.spec, tmp_path / "release", ledger=tmp_path / "ledger")
+    assert release.simulated
+
+    alike = tactful.simulate(tmp_path / "alike", like=release, seed=6)
+    assert abs(alike.customers - 1500) < 300 and tactful.check(alike.spec)["sound"]
+    again = tactful.simulate(tmp_path / "again", like=tmp_path / "release", seed=6)
+    assert again.lines == alike.lines
+
+
+def test_a_shop_that_cannot_be_is_told_and_nothing_is_replaced(tmp_path: Path) -> None:
+    for words in ({"customers": 0}, {"segments": 99}, {"weeks": 1}, {"drift": 2.0}, {"activity": -1.0}):
+        with pytest.raises((tactful.UsageError, tactful.SpecError)):
+            tactful.simulate(tmp_path / "out", **words)  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("kept")
+    with pytest.raises(tactful.OutputError):
+        tactful.simulate(tmp_path / "full", customers=100)
+    assert (tmp_path / "full" / "mine").read_text() == "kept"
+
+
+def test_a_simulation_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    def progress(customers: int, lines: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(tactful.Interrupted) as caught:
+        tactful.simulate(tmp_path / "out", customers=50_000, progress=progress)
+    assert not caught.value.spent and not (tmp_path / "out").exists()

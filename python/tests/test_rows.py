@@ -1,0 +1,173 @@
+"""Rows come in many kinds and give the same; what is refused is refused by what is public."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import tactful
+from tactful import DPKMeans
+
+
+def centres(parameters: dict[str, Any], X: Any) -> np.ndarray:
+    return DPKMeans(**parameters).fit(X).cluster_centers_
+
+
+def test_every_kind_of_the_same_rows_gives_the_same_centres(simulated: dict[str, Any], rows: np.ndarray) -> None:
+    rows = rows.astype(np.float32).astype(np.float64)
+    expected = centres(simulated, rows)
+    names = ["a", "b", "c"]
+    wide = np.zeros((2 * len(rows), 7))
+    wide[::2, 1:6:2] = rows
+    readonly = rows.copy()
+    readonly.flags.writeable = False
+    packed = np.zeros(len(rows), dtype=[("pad", "i1"), ("x", "f8", (3,))])
+    packed["x"] = rows
+    chunks = [pa.table(dict(zip(names, part.T))) for part in (rows[:1], rows[1:1], rows[1:4097], rows[4097:])]
+    kinds: dict[str, Any] = {
+        "by column": np.asfortranarray(rows),
+        "strided": wide[::2, 1:6:2],
+        "backwards": rows[::-1, ::-1][::-1, ::-1],
+        "float32": rows.astype(np.float32),
+        "float128": rows.astype(np.longdouble),
+        "big endian": rows.astype(">f8"),
+        "read only": readonly,
+        "not aligned": packed["x"],
+        "lists": rows.tolist(),
+        "polars": pl.DataFrame(rows, schema=names),
+        "polars float32": pl.DataFrame(rows.astype(np.float32), schema=names),
+        "polars chunks": pl.concat([pl.DataFrame(rows[:100], schema=names), pl.DataFrame(rows[100:], schema=names)], rechunk=False),
+        "arrow": pa.table(dict(zip(names, rows.T))),
+        "arrow chunks": pa.concat_tables(chunks),
+        "arrow slice": pa.table(dict(zip(names, np.vstack([rows[:9], rows]).T))).slice(9),
+        "arrow batch": pa.record_batch([pa.array(column) for column in rows.T], names=names),
+        "arrow reader": pa.concat_tables(chunks).to_reader(),
+        "pandas": pd.DataFrame(rows, columns=names),
+        "pandas mixed": pd.DataFrame({"a": rows[:, 0].astype(np.float32), "b": rows[:, 1], "c": rows[:, 2]}),
+        "pandas index": pd.DataFrame({"a": rows[:, 0].astype(np.float32), "b": rows[:, 1], "c": rows[:, 2]}, index=[f"i{i}" for i in range(len(rows))]),
+        "pandas nullable": pd.DataFrame(rows, columns=names).astype("Float64"),
+    }
+    for kind, X in kinds.items():
+        assert (centres(simulated, X) == expected).all(), kind
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"])
+def test_whole_numbers_are_numbers(simulated: dict[str, Any], kind: str) -> None:
+    numbers = np.random.default_rng(3).integers(0, 2 if kind == "bool" else 100, (5000, 3)).astype(kind)
+    parameters = {**simulated, "bounds": (0, 100)}
+    expected = centres(parameters, numbers.astype(np.float64))
+    for X in (numbers, np.asfortranarray(numbers), pl.DataFrame(numbers, schema=["a", "b", "c"]), pd.DataFrame(numbers)):
+        assert (centres(parameters, X) == expected).all()
+
+
+def test_no_array_is_copied_as_a_whole_or_written_to(simulated: dict[str, Any], rows: np.ndarray) -> None:
+    before = rows.copy()
+    DPKMeans(**simulated).fit(rows)
+    assert (rows == before).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_are_an_error_in_public_rows_alone(simulated: dict[str, Any], paid: dict[str, Any], rows: np.ndarray, value: float) -> None:
+    rows[4500, 1] = value
+    for X in (rows, pl.DataFrame(rows)):
+        with pytest.raises(tactful.DataError, match="NaN or inf"):
+            DPKMeans(**simulated).fit(X)
+    # Private rows: nothing depends on it but the centres.
+    DPKMeans(**paid).fit(rows)
+
+
+def test_missing_values_count_as_the_lower_bound_in_private_rows(paid: dict[str, Any], rows: np.ndarray) -> None:
+    holes = np.full((3000, 2), np.nan)
+    columns = {"a": pa.array(holes[:, 0], from_pandas=True), "b": pa.array(holes[:, 1])}
+    for X in (holes, pa.table(columns), pl.DataFrame({"a": [None] * 3000, "b": holes[:, 1]}, schema={"a": pl.Float64, "b": pl.Float64})):
+        model = DPKMeans(**{**paid, "n_clusters": 1}).fit(X)
+        assert np.allclose(model.cluster_centers_, -1, atol=0.1)
+
+
+def test_the_number_of_private_rows_decides_nothing(paid: dict[str, Any], simulated: dict[str, Any]) -> None:
+    for n in (0, 1, 2):
+        model = DPKMeans(**{**paid, "epsilon_per_year": 10.0}).fit(np.zeros((n, 2)))
+        assert model.privacy_receipt_.recorded
+    with pytest.raises(tactful.DataError, match="0 sample"):
+        DPKMeans(**simulated).fit(np.zeros((0, 2)))
+
+
+SECRET = "Rosalind-Franklin"
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.array([[SECRET, "1"]] * 20),
+        np.array([[SECRET, 1]] * 20, dtype=object),
+        [[SECRET, 1.0]] * 20,
+        [[1.0, 2.0], [SECRET]],
+        pd.DataFrame({"a": [SECRET] * 20, "b": [1.0] * 20}),
+        pd.DataFrame({"a": [SECRET, 1.0] * 10, "b": [1.0] * 20}),
+        pl.DataFrame({"a": [SECRET] * 20, "b": [1.0] * 20}),
+        pa.table({"a": [SECRET] * 20}),
+        pl.Series("a", [SECRET]),
+        np.array([SECRET] * 20),
+        {"a": SECRET},
+        SECRET,
+        None,
+    ],
+    ids=range(13),
+)
+def test_rows_that_are_no_numbers_are_refused_without_a_word_of_theirs(paid: dict[str, Any], X: Any) -> None:
+    with pytest.raises(tactful.DataError) as caught:
+        DPKMeans(**paid).fit(X)
+    seen: BaseException | None = caught.value
+    while seen is not None:
+        assert SECRET not in repr(seen) + str(seen)
+        seen = None if seen.__suppress_context__ and seen.__cause__ is None else seen.__cause__ or seen.__context__
+    assert not paid["ledger"].exists()
+
+
+def test_no_text_tells_the_number_of_private_rows(paid: dict[str, Any]) -> None:
+    for X in (np.zeros((4321, 0)), np.zeros(4321), np.zeros((4321, 128)), np.zeros((4321, 2, 2)), np.zeros((4321, 2), dtype=complex)):
+        with pytest.raises(tactful.DataError) as caught:
+            DPKMeans(**paid).fit(X)
+        assert "4321" not in str(caught.value)
+
+
+def test_rows_show_nothing_of_themselves(rows: np.ndarray) -> None:
+    from tactful import _tactful
+
+    seen = _tactful.Rows.from_numpy(rows)
+    assert "6000" not in repr(seen) and not hasattr(seen, "__len__") and not hasattr(seen, "__array__")
+    with pytest.raises(TypeError):
+        __import__("pickle").dumps(seen)
+
+
+def test_only_arrays_of_numpy_are_believed_about_memory() -> None:
+    from tactful import _tactful
+
+    class Forged:
+        __array_interface__ = {"data": (1, True), "typestr": "<f8", "shape": (10, 10), "strides": None, "version": 3}
+
+    with pytest.raises(tactful.DataError):
+        _tactful.Rows.from_numpy(Forged())  # type: ignore[arg-type]
+
+    class Child(np.ndarray):  # type: ignore[type-arg]
+        pass
+
+    with pytest.raises(tactful.DataError):
+        _tactful.Rows.from_numpy(np.zeros((2, 2)).view(Child))
+
+
+def test_names_of_columns_are_kept_and_compared(simulated: dict[str, Any], rows: np.ndarray) -> None:
+    frame = pl.DataFrame(rows, schema=["x", "y", "z"])
+    model = DPKMeans(**simulated).fit(frame)
+    assert list(model.feature_names_in_) == ["x", "y", "z"]
+    with pytest.raises(tactful.DataError, match="same order"):
+        model.predict(frame.select("z", "y", "x"))
+    with pytest.raises(tactful.DataError, match="yet now missing"):
+        model.predict(frame.select("x", "y"))
+    with pytest.warns(UserWarning, match="valid feature names"):
+        model.predict(rows)
+    model.fit(rows)
+    assert not hasattr(model, "feature_names_in_")

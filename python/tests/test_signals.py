@@ -1,0 +1,97 @@
+"""Ctrl-C is heard while the engine works, and says whether the budget is spent."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tactful
+from tactful import DPKMeans
+
+STEPS = 8
+
+
+def test_an_interrupted_is_a_keyboard_interrupt_and_no_exception() -> None:
+    assert issubclass(tactful.Interrupted, KeyboardInterrupt) and not issubclass(tactful.Interrupted, Exception)
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.2, 0.6, 1.2])
+def test_a_fit_that_is_interrupted_hands_nothing_back_and_knows_what_is_spent(paid: dict[str, Any], delay: float) -> None:
+    rows = np.random.default_rng(0).normal(0, 0.3, (400_000, 24)).astype(np.float32)
+    once = {**paid, "n_clusters": 32, "epsilon_per_year": 1.0, "delta_per_year": 1e-6}
+    model = DPKMeans(**once)
+    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        model.fit(rows)
+        spent = True
+        # Faster than the timer: its signal is still to come.
+        with pytest.raises(KeyboardInterrupt):
+            threading.Event().wait(60)
+    except tactful.Interrupted as error:
+        assert not hasattr(model, "cluster_centers_")
+        assert (error.code, error.exit_status) == ("run.interrupted", 130)
+        assert ("budget is spent" in str(error)) == error.spent
+        spent = error.spent
+    finally:
+        timer.join()
+    again = DPKMeans(**{**once, "n_clusters": 2})
+    if spent:
+        with pytest.raises(tactful.BudgetError):
+            again.fit(rows[:100])
+    else:
+        again.fit(rows[:100])
+
+
+def test_other_signals_handlers_may_raise_too(paid: dict[str, Any]) -> None:
+    class Timeout(Exception):
+        pass
+
+    def late(*_: object) -> None:
+        raise Timeout
+
+    rows = np.zeros((400_000, 24), dtype=np.float32)
+    before = signal.signal(signal.SIGALRM, late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Timeout):
+            DPKMeans(**paid).fit(rows)
+            threading.Event().wait(60)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("at", range(1, STEPS + 1))
+def test_a_run_that_is_interrupted_at_a_step_says_what_is_spent(shop: Path, tmp_path: Path, at: int) -> None:
+    heard = []
+
+    def progress(position: int, steps: int, text: str) -> None:
+        heard.append(text)
+        assert steps == STEPS
+        if position == at:
+            signal.raise_signal(signal.SIGINT)
+
+    out = tmp_path / "release"
+    with pytest.raises(tactful.Interrupted) as caught:
+        tactful.run(shop / "shop.toml", out, ledger=tmp_path / "ledger", progress=progress)
+    left = tactful.plan(shop / "shop.toml", ledger=tmp_path / "ledger")["epsilon_spent"]
+    assert caught.value.spent == (left > 0), (at, left)
+    assert at > 2 or not caught.value.spent, "reading spends nothing"
+    # It is whole or absent.
+    assert not out.exists() or tactful.load_release(out)
+
+
+def test_what_a_callback_raises_stops_the_run(shop: Path, tmp_path: Path) -> None:
+    def progress(position: int, steps: int, text: str) -> None:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        tactful.run(shop / "shop.toml", tmp_path / "release", ledger=tmp_path / "ledger", progress=progress)
+    assert not (tmp_path / "release").exists()
+    notes = getattr(caught.value, "__notes__", ["nothing was spent"])
+    assert "nothing was spent" in notes[0]
