@@ -262,6 +262,7 @@ fn nothing_prints_but_the_command_line() {
     let words = ["println!", "eprintln!", "print!", "eprint!", "dbg!", "process::exit", "process::abort"];
     let mut all = sources("src");
     all.extend(sources("kernel/src"));
+    all.extend(sources("python/src"));
     let found = find(&all, &words, |source, _| source.path.starts_with("src/cli/"));
     none(&found, "prints and exits outside of src/cli");
 }
@@ -271,11 +272,25 @@ fn nothing_panics_on_purpose() {
     let words = [".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!(", ".unwrap_unchecked("];
     let mut all = sources("src");
     all.extend(sources("kernel/src"));
+    all.extend(sources("python/src"));
     // What a constant holds is computed by the compiler, which panics in the place of the program.
     let constant = |line: &str| ["const ", "static ", "pub const "].iter().any(|word| line.trim().starts_with(word));
     // Distributions of constant shape, of customers that do not exist: their library has no other way in.
     let simulated = |source: &Source| source.path == "src/simulate/habits.rs";
     none(&find(&all, &words, |source, line| constant(line) || simulated(source)), "panics outside of tests");
+}
+
+#[test]
+fn unsafe_code_stands_where_foreign_memory_is_read_and_nowhere_else() {
+    let mut all = sources("src");
+    all.extend(sources("kernel/src"));
+    all.extend(sources("python/src"));
+    // NumPy's memory, Arrow's C interface, and the call that keeps settings from OpenSSL.
+    let known = ["python/src/rows/strided.rs", "python/src/rows/arrow.rs", "python/src/hygiene.rs"];
+    let found = find(&all, &["unsafe {", "unsafe impl", "unsafe fn", "unsafe_code"], |source, line| {
+        known.contains(&source.path.as_str()) || line.contains("#![deny(") || line.contains("#![forbid(")
+    });
+    none(&found, "unsafe code");
 }
 
 #[test]
@@ -304,7 +319,7 @@ fn planted_bugs_are_in_no_shipped_build() {
 #[test]
 fn a_file_can_be_read_in_one_sitting() {
     let mut long = Vec::new();
-    for dir in ["src", "kernel/src"] {
+    for dir in ["src", "kernel/src", "python/src"] {
         for source in sources(dir) {
             let lines = source.code.last().map_or(0, |(number, _)| *number);
             if lines > LONGEST {
