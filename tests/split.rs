@@ -55,25 +55,25 @@ fn the_receipt_follows_the_split_and_the_cost_does_not() {
 #[test]
 fn a_plan_shows_a_split_that_is_not_the_usual_one() {
     let case = Case::corner_shop(1);
-    let plain = case.say("plan", &["--customers", "4000"]).ok();
+    let plain = case.say("plan", &["--customers", "400"]).ok();
     assert!(!plain.stdout.contains("divides it otherwise"), "{plain:?}");
-    let json = case.say("plan", &["--customers", "4000", "--format", "json"]).ok().json();
+    let json = case.say("plan", &["--customers", "400", "--format", "json"]).ok().json();
     assert_eq!(json["split"]["clustering"], 560);
     case.edit("[promotions]", "[privacy.split]\nclustering = 400\nsizes = 230\n\n[promotions]");
-    let moved = case.say("plan", &["--customers", "4000"]).ok();
+    let moved = case.say("plan", &["--customers", "400"]).ok();
     assert!(moved.stdout.contains("clustering 400, incidence 170, floor 70, sizes 230, gate 100"), "{moved:?}");
     let sizes = |json: &Value| json["forecast"]["size_half_width"].as_f64().unwrap();
-    let json_moved = case.say("plan", &["--customers", "4000", "--format", "json"]).ok().json();
+    let json_moved = case.say("plan", &["--customers", "400", "--format", "json"]).ok().json();
     // But for a rounding of variance 3, the noise's variance goes with one over the share.
     let variance = |half_width: f64| (half_width / 1.959_964).powi(2) - 3.0;
     let (before, after) = (variance(sizes(&json)), variance(sizes(&json_moved)));
     assert!((before / after - 230.0 / 70.0).abs() < 0.01, "{before} {after}");
     case.edit("sizes = 230", "sizes = 220");
-    let refused = case.say("plan", &["--customers", "4000"]);
+    let refused = case.say("plan", &["--customers", "400"]);
     assert_eq!(refused.status, Some(3));
     assert!(refused.stderr.contains("spec.split-sum") && refused.stderr.contains("10 are missing"), "{refused:?}");
     case.edit("sizes = 220", "sizes = 250\ngate = 80");
-    let refused = case.say("plan", &["--customers", "4000"]);
+    let refused = case.say("plan", &["--customers", "400"]);
     assert_eq!(refused.status, Some(12));
     assert!(refused.stderr.contains("policy.gate-share"), "{refused:?}");
 }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
-use tactful::engine::{self, Costs, EngineError, Job, RegisterAt, RequestId, Step};
+use tactful::engine::{
+    self, Costs, EngineError, Job, PlanOptions, RegisterAt, RequestId, Step, TargetError, Targets,
+};
 use tactful::keys::Place;
 use tactful::promotion::catalogue;
 use tactful::simulate::DEMO_SPEC;
@@ -121,28 +123,65 @@ pub(crate) fn check(py: Python<'_>, path: PathBuf, places: Places) -> PyResult<S
     found.map(|value| value.to_string()).map_err(failed(py))
 }
 
-/// Cost and expected errors of a run for a public guess of the number of customers. JSON.
+/// Targets, the largest ε to look at, and how far simulated customers lie from the middle of their cluster.
+type Wanted = (String, f64, f64);
+
+/// Cost and expected errors of a run for a public guess of the number of customers; with targets, the smallest ε that reaches them.
+/// `progress` is called with how many releases were simulated. JSON.
 #[pyfunction]
-#[pyo3(signature = (path, *, customers, places))]
-pub(crate) fn plan(py: Python<'_>, path: PathBuf, customers: Option<u64>, places: Places) -> PyResult<String> {
+#[pyo3(signature = (path, *, customers, wanted, places, progress))]
+pub(crate) fn plan(
+    py: Python<'_>,
+    path: PathBuf,
+    customers: Option<u64>,
+    wanted: Option<Wanted>,
+    places: Places,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    not_forked(py)?;
     let Opened { spec, ledger, .. } = open(py, &path, places)?;
     let customers = customers.or(spec.expected_customers).filter(|&customers| customers > 0).ok_or_else(|| {
         usage(py, "plan needs a public guess of the number of customers: customers=, or expected_customers in the spec")
     })?;
-    let planned = || -> Result<Value, EngineError> {
-        let costs = Costs::of(&spec.privacy)?;
-        let left = engine::left(&spec.privacy, &ledger, &spec.population)?;
-        let forecast = engine::forecast(&spec, customers)?;
-        let advice = forecast.advice(spec.segments.number);
-        Ok(json!({
-            "population": spec.population, "epsilon": spec.privacy.epsilon.value(), "delta": spec.privacy.delta.value(),
-            "rho_nano": costs.loss.rho.nano(), "delta_floor_atto": costs.loss.delta_atto, "year": left.year,
-            "releases_left": left.releases, "epsilon_spent": left.epsilon_spent,
-            "even_odds": engine::even_odds(spec.privacy), "segments": spec.segments.number,
-            "forecast": forecast, "advice": advice,
-        }))
-    };
-    planned().map(|value| value.to_string()).map_err(failed(py))
+    let wanted = wanted.map(|(targets, epsilon_max, spread)| {
+        let options = PlanOptions { epsilon_max, spread, ..PlanOptions::default() };
+        Ok((Targets::parse(&targets)?, options))
+    });
+    let wanted = wanted.transpose().map_err(|error: TargetError| raise(py, &error.into()))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let theirs = Arc::clone(&stop);
+    let ended = at_leave(
+        py,
+        &stop,
+        move |watched| {
+            let Some((targets, options)) = wanted else { return expected(&spec, customers, &ledger) };
+            let plan = engine::plan_for(&spec, customers, &targets, &options, &mut |releases| {
+                watched.say(releases, true);
+                if theirs.load(Ordering::SeqCst) { Err(EngineError::Interrupted { spent: false }) } else { Ok(()) }
+            })?;
+            Ok(json!({ "population": spec.population, "plan": &plan, "spec_lines": plan.spec_lines() }))
+        },
+        |releases: u64| progress.as_ref().map_or(Ok(()), |progress| progress.call1(py, (releases,)).map(drop)),
+    )?;
+    match ended {
+        Ended::Done(Ok(value)) => Ok(value.to_string()),
+        Ended::Done(Err(error)) => Err(raise(py, &error)),
+        Ended::Stopped(signal, _) => Err(interrupted(py, signal, false)),
+    }
+}
+
+fn expected(spec: &Spec, customers: u64, ledger: &Path) -> Result<Value, EngineError> {
+    let costs = Costs::of(&spec.privacy)?;
+    let left = engine::left(&spec.privacy, ledger, &spec.population)?;
+    let (forecast, simulated) = engine::simulated_forecast(spec, customers)?;
+    let advice = forecast.advice(spec.segments.number);
+    Ok(json!({
+        "population": spec.population, "epsilon": spec.privacy.epsilon.value(), "delta": spec.privacy.delta.value(),
+        "rho_nano": costs.loss.rho.nano(), "delta_floor_atto": costs.loss.delta_atto, "year": left.year,
+        "releases_left": left.releases, "epsilon_spent": left.epsilon_spent, "split": spec.privacy.split,
+        "even_odds": engine::even_odds(spec.privacy), "segments": spec.segments.number,
+        "forecast": forecast, "simulated": simulated, "advice": advice,
+    }))
 }
 
 /// Runs a spec to a published release. `progress` is called with position, number of steps and text. JSON of what was done.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -59,9 +59,14 @@ def plan(
     spec: str | os.PathLike[str],
     customers: int | None = None,
     *,
+    target: str | Sequence[str] | None = None,
+    epsilon_max: float = 10.0,
+    spread: float = 0.3,
     ledger: str | os.PathLike[str] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> dict[str, Any]:
-    """What a run would cost and how exact it would be. Reads no purchase and spends nothing.
+    """What a run would cost and how exact it would be; or, with `target`, the smallest budget that is exact enough. Reads no purchase and spends
+    nothing.
 
     Parameters
     ----------
@@ -69,14 +74,29 @@ def plan(
         The spec.
     customers : int, default=None
         A public guess of the number of customers [default: the spec's ``expected_customers``].
+    target : str or sequence of str, default=None
+        ``"size error 5%"`` (half the 95 % interval of a size, by an average segment), ``"centroid error 0.1"`` (the same of a coordinate, in
+        half-ranges of the feature), ``"incidence error 3%"``, ``"segments 6"``; several, or one text with commas. Centroids are simulated.
+    epsilon_max : float, default=10
+        The largest epsilon to look at, at most 20.
+    spread : float, default=0.3
+        How far simulated customers lie from the middle of their cluster, in half-ranges of a feature (root mean square).
+    progress : callable(releases), default=None
+        Called with how many releases were simulated.
 
     Returns
     -------
     dict
-        ``epsilon``, ``delta``, ``releases_left`` in ``year``, ``forecast`` (``size_half_width`` in customers, ``size_relative`` of an average segment,
-        ``size_threshold``, ``centroid_half_width`` in parts of a feature's half-range, ``segments_carried``, …) and ``advice``.
+        Without `target`: ``epsilon``, ``delta``, ``releases_left`` in ``year``, ``forecast`` (``size_half_width`` in customers, ``size_relative`` of an
+        average segment, ``size_threshold``, ``centroid_half_width`` in half-ranges of a feature, ``segments_carried``, …) and ``advice``.
+        With it: ``plan`` (``epsilon``, or None when none is enough; ``targets`` with what is expected of each, and what would do
+        instead; ``forecast``; ``simulated``) and ``spec_lines`` to paste into the spec. docs/plan.md says what is assumed.
     """
-    return _Answer(json.loads(_tactful.plan(os.fspath(spec), customers=customers, places=(None, _path(ledger), None, None))))
+    wanted = None
+    if target is not None:
+        wanted = (target if isinstance(target, str) else ", ".join(target), float(epsilon_max), float(spread))
+    places = (None, _path(ledger), None, None)
+    return _Answer(json.loads(_tactful.plan(os.fspath(spec), customers=customers, wanted=wanted, places=places, progress=progress)))
 
 
 def run(

@@ -131,6 +131,26 @@ def test_plan_and_check_read_no_purchase_and_make_no_ledger(shop: Path, tmp_path
     assert not (tmp_path / "ledger").exists()
 
 
+def test_a_plan_goes_from_how_exact_a_release_is_to_be_to_its_budget(shop: Path, tmp_path: Path) -> None:
+    asked = {"ledger": tmp_path / "ledger"}
+    loose, tight = (tactful.plan(shop / "shop.toml", 5000, target=target, **asked) for target in ("size error 20%", ["size error 5%", "segments 2"]))
+    assert 0 < loose["plan"]["epsilon"] < tight["plan"]["epsilon"] and "[privacy]" in tight["spec_lines"]
+    missed = tactful.plan(shop / "shop.toml", 100, target="size error 0.1%", epsilon_max=1.0, **asked)
+    assert missed["plan"]["epsilon"] is None and missed["spec_lines"] is None
+    with pytest.raises(tactful.Error):
+        tactful.plan(shop / "shop.toml", 5000, target="beauty 3", **asked)
+    heard: list[int] = []
+    tactful.plan(shop / "shop.toml", 2000, target="centroid error 0.2", progress=heard.append, **asked)
+    assert heard and heard == sorted(heard)
+    with pytest.raises(tactful.Interrupted):
+
+        def stop(releases: int) -> None:
+            raise KeyboardInterrupt
+
+        tactful.plan(shop / "shop.toml", 2000, target="centroid error 0.2", progress=stop, **asked)
+    assert not (tmp_path / "ledger").exists()
+
+
 @pytest.mark.parametrize("violated", [False, True])
 def test_an_audit_that_refutes_a_claim_is_an_error(monkeypatch: pytest.MonkeyPatch, violated: bool) -> None:
     finding = {"claim": "count <b>", "attack": "game", "trials": 9, "claimed_epsilon": 1.0, "proven_epsilon": 2.0, "violated": violated}

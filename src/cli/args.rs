@@ -213,13 +213,9 @@ pub(super) enum Verb {
         memory: Option<Memory>,
     },
     /// Say what a run would spend and how exact it would be; reads no purchase and spends nothing.
-    Plan {
-        #[command(flatten)]
-        spec: SpecArgs,
-        /// A public guess of the number of customers [default: the spec's `expected_customers`].
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-        customers: Option<u64>,
-    },
+    ///
+    /// With --target it goes the other way: from how exact a release is to be to the smallest budget that reaches it.
+    Plan(super::plan::PlanArgs),
     /// Write the notice for customers, in words that a child of twelve understands, from the spec and its ledger.
     ///
     /// What only the shop can say stands in the spec's table [notice]; what it lacks is told, and nothing is written, unless

@@ -1,4 +1,4 @@
-//! `init`, `check`, `plan`, `errors`: nothing here reads a purchase or spends anything.
+//! `init`, `check`, `errors`: nothing here reads a purchase or spends anything.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -99,75 +99,6 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
         "unknown_products": report.unknown_products, "barred_products": report.barred_products,
         "promotions": promotions.len(), "advice": advice,
         "personal_columns": report.personal.iter().map(|(column, says)| json!({ "column": column, "names": says })).collect::<Vec<_>>(),
-    });
-    Ok(Answer { text, value })
-}
-
-pub(super) fn plan(args: &SpecArgs, customers: Option<u64>) -> Result<Answer, Failure> {
-    let opened = open(args)?;
-    let (spec, privacy) = (&opened.spec, opened.spec.privacy);
-    let customers = customers.or(spec.expected_customers).ok_or_else(|| {
-        Failure::Usage(
-            "plan needs a public guess of the number of customers: --customers N, or expected_customers in the spec"
-                .into(),
-        )
-    })?;
-    let costs = Costs::of(&privacy)?;
-    let left = engine::left(&privacy, &opened.ledger, &spec.population)?;
-    let forecast = engine::forecast(spec, customers)?;
-    let odds = engine::even_odds(privacy) * 100.0;
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "A release of `{}` would spend epsilon {} at delta {:e} (rho {:.6}).",
-        spec.population,
-        privacy.epsilon.value(),
-        privacy.delta.value(),
-        costs.loss.rho.value()
-    );
-    let _ = writeln!(text, "  An even guess whether a {} is in the data becomes at most {odds:.1} %.", spec.unit);
-    if !privacy.split.is_default() {
-        let moved: Vec<String> = privacy.split.shares().iter().map(|(name, share)| format!("{name} {share}")).collect();
-        let _ = writeln!(text, "  The spec divides it otherwise than usual, per mille: {}.", moved.join(", "));
-    }
-    let _ = writeln!(text, "  {} such releases fit into what is left of {}.", left.releases, left.year);
-    let _ = writeln!(text, "If there are {customers} {}s (a guess; none was counted):", spec.unit);
-    let _ = writeln!(
-        text,
-        "  sizes: within {:.0} of the truth, 95 times in 100 ({:.0} % of an average segment)",
-        forecast.size_half_width,
-        forecast.size_relative * 100.0
-    );
-    let _ = writeln!(
-        text,
-        "  smallest segment that is shown: about {:.0} {}s (k floor {})",
-        forecast.size_threshold, spec.unit, spec.segments.floor
-    );
-    let _ = writeln!(
-        text,
-        "  centroids: each coordinate within {:.3} of a feature's half-range, if {}s lie within {:.1} half-ranges of their centroid",
-        forecast.centroid_half_width, spec.unit, forecast.assumed_radius
-    );
-    if spec.taxonomy.is_some() {
-        let _ = writeln!(
-            text,
-            "  categories: shares within {:.0} percentage points",
-            forecast.incidence_half_width * 100.0
-        );
-    }
-    let _ = writeln!(
-        text,
-        "  this budget carries {} segments of equal size; {} are asked for",
-        forecast.segments_carried, spec.segments.number
-    );
-    let advice = forecast.advice(spec.segments.number);
-    for line in &advice {
-        let _ = writeln!(text, "  note: {line}");
-    }
-    let value = json!({
-        "population": spec.population, "epsilon": privacy.epsilon.value(), "delta": privacy.delta.value(),
-        "rho_nano": costs.loss.rho.nano(), "delta_floor_atto": costs.loss.delta_atto, "year": left.year,
-        "releases_left": left.releases, "split": privacy.split, "forecast": forecast, "advice": advice,
     });
     Ok(Answer { text, value })
 }

@@ -15,6 +15,7 @@ mod keys;
 mod ledger;
 mod optout;
 mod papers;
+mod plan;
 mod progress;
 mod run;
 mod simulate;
@@ -186,7 +187,7 @@ fn answer(args: Args) -> Result<Answer, Failure> {
         Verb::Simulate(args) => simulate::simulate(&args, talk),
         Verb::Init { file, out, layout } => inspect::init(&file, out.as_deref(), layout),
         Verb::Check { spec, memory } => inspect::check(&spec, memory),
-        Verb::Plan { spec, customers } => inspect::plan(&spec, customers),
+        Verb::Plan(args) => plan::plan(&args, talk),
         Verb::Notice { spec, lang, out, draft } => papers::notice(&spec, lang, out.as_deref(), draft),
         Verb::Officer { spec, out } => papers::officer(&spec, &out),
         Verb::Run { spec, out, request_id, memory } => run::run(&spec, &out, request_id, memory, talk),

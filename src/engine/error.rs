@@ -6,7 +6,7 @@ use tactful_kernel::ledger::LedgerError;
 use tactful_kernel::loss::LossError;
 use tactful_kernel::measurement::MeasurementError;
 
-use super::Stray;
+use super::{Stray, TargetError};
 use crate::audience::{AssignerError, AudienceError, LocalError, StoreError};
 use crate::cluster::ClusterError;
 use crate::consent::register::RegisterError;
@@ -44,6 +44,9 @@ pub enum EngineError {
     /// The ledger refused or could not be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Targets that no plan can be made for.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// ε and δ make no budget.
     #[error("the privacy budget of the spec cannot be used: {0}; raise epsilon or delta")]
     Loss(#[from] LossError),
@@ -272,6 +275,7 @@ impl EngineError {
             Self::Register(error) => error.code(),
             Self::Array(error) => error.code(),
             Self::Ledger(error) => error.code(),
+            Self::Target(error) => error.code(),
             Self::Loss(_) => "spec.budget",
             Self::Measurement(_) => "measurement.failed",
             Self::Cluster(_) => "cluster.failed",
@@ -300,6 +304,7 @@ impl EngineError {
             Self::Spec(error) if error.is_policy() => Exit::Policy,
             Self::OtherSpec { .. } | Self::Persons { .. } => Exit::Policy,
             Self::Spec(_) | Self::Loss(_) | Self::Measurement(MeasurementError::Range) => Exit::BadSpec,
+            Self::Target(_) => Exit::Usage,
             Self::Raw(error) => error.exit_class().into(),
             Self::Local(error) => error.class().into(),
             Self::Keys(error) => keys_exit(error),

@@ -11,6 +11,7 @@ mod error;
 mod forecast;
 mod handed;
 mod places;
+mod plan;
 #[cfg(test)]
 mod proxies;
 mod record;
@@ -45,6 +46,9 @@ pub use erase::{Certificate, Erase, Searched, erase};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
 pub use places::{Left, left, make_ledger_folder, usual_ledger, usual_register};
+pub use plan::{
+    Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for, simulated_forecast,
+};
 pub use record::{Recovered, Stray, recover, standing};
 pub use request::RequestId;
 
