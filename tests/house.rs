@@ -248,8 +248,7 @@ fn simulated_noise_has_one_maker_and_one_user() {
     // own making.
     let user = |source: &Source, line: &str| {
         let users = ["src/simulate/noise.rs", "src/engine/array.rs", "src/engine/plan/pilot.rs", "src/sweep/run.rs"];
-        users.contains(&source.path.as_str())
-            || line.trim() == "pub use noise::seeded_permit;"
+        users.contains(&source.path.as_str()) || line.trim() == "pub use noise::seeded_permit;"
     };
     let found = find(&all, &["seeded_permit"], user);
     none(&found, "users of simulated permits");

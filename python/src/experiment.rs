@@ -106,10 +106,10 @@ pub(crate) fn simulate_shop(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     let planned = py.detach(|| planned(&wishes));
-    let (shop, text, unsold) = planned.map_err(|(code, exit, message)| made(py, code, exit, &message, None))?;
+    let (made_up, text, unsold) = planned.map_err(|(code, exit, message)| made(py, code, exit, &message, None))?;
     spec::parse(&text).map_err(|error| raise(py, &error.into()))?;
     let (stop, target) = (Arc::new(AtomicBool::new(false)), out.clone());
-    let (theirs, drawing, all) = (Arc::clone(&stop), shop.clone(), shop.customers);
+    let (theirs, drawing, all) = (Arc::clone(&stop), made_up.clone(), made_up.customers);
     let ended = at_leave(
         py,
         &stop,
@@ -123,8 +123,8 @@ pub(crate) fn simulate_shop(
     match ended {
         Ended::Done(Ok(drawn)) => {
             let value = json!({
-                "spec": out.join(SPEC), "customers": drawn.customers, "lines": drawn.lines, "segments": shop.planted,
-                "days": shop.days, "seed": shop.seed, "unsold": unsold,
+                "spec": out.join(SPEC), "customers": drawn.customers, "lines": drawn.lines, "segments": made_up.planted,
+                "days": made_up.days, "seed": made_up.seed, "unsold": unsold,
             });
             Ok(value.to_string())
         }
@@ -221,7 +221,13 @@ impl From<PublishError> for Unwritten {
     }
 }
 
-fn written(shop: &Shop, text: &str, out: &Path, say: &dyn Fn(Amount), stop: &AtomicBool) -> Result<Amount, Unwritten> {
+fn written(
+    made_up: &Shop,
+    text: &str,
+    out: &Path,
+    say: &dyn Fn(Amount),
+    stop: &AtomicBool,
+) -> Result<Amount, Unwritten> {
     // Only a folder without anything in it can be removed like this.
     let _ = std::fs::remove_dir(out);
     let mut folder = Folder::begin(out)?;
@@ -232,7 +238,7 @@ fn written(shop: &Shop, text: &str, out: &Path, say: &dyn Fn(Amount), stop: &Ato
         drawn = amount;
         !stop.load(Ordering::SeqCst)
     };
-    shop.write_with(&mut open, &mut watch)?;
+    made_up.write_with(&mut open, &mut watch)?;
     folder.write(SPEC, text.as_bytes())?;
     if stop.load(Ordering::SeqCst) {
         return Err(SimulateError::Stopped.into());

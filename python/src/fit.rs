@@ -95,7 +95,7 @@ fn price(epsilon: Option<f64>, rho: Option<f64>, delta: f64) -> Result<ArrayPric
         (None, Some(rho)) => {
             // Rounded down: never more than was asked for.
             let nano = (rho * 1e9).floor();
-            let sound = nano >= 1.0 && nano <= 1e15;
+            let sound = (1.0..=1e15).contains(&nano);
             let rho = if sound { Rho::from_nano(nano as u64).ok() } else { None };
             Ok(ArrayPrice::Rho { rho: rho.ok_or("rho must be a number between 1e-9 and 1e6")?, delta })
         }

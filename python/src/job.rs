@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
-use tactful::engine::{
-    self, Costs, EngineError, Job, PlanOptions, RegisterAt, RequestId, Step, TargetError, Targets,
-};
+use tactful::engine::{self, Costs, EngineError, Job, PlanOptions, RegisterAt, RequestId, Step, TargetError, Targets};
 use tactful::keys::Place;
 use tactful::promotion::catalogue;
 use tactful::simulate::DEMO_SPEC;

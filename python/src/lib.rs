@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here. Python hands over rows, names and numbers; the engine checks, computes and pays; what comes back is public
 //! or noised, as JSON, or an error with a stable code and a text free of data. The interpreter's lock is given up while the engine works.
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
 mod errors;
 mod experiment;

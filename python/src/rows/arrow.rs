@@ -67,8 +67,11 @@ impl Columns {
     }
 }
 
+/// What a producer handed out.
+type Handed = (Field, Vec<Box<dyn Array>>);
+
 /// The field and all arrays of a stream; `None` when it breaks the interface's rules, whose text may hold values and is dropped.
-fn stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<Option<(Field, Vec<Box<dyn Array>>)>> {
+fn stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<Option<Handed>> {
     let mut pointer: NonNull<ArrowArrayStream> = capsule.pointer_checked(Some(STREAM))?.cast();
     // SAFETY: a capsule of this name holds a stream. It is taken out, and what is left is marked as released.
     let owned = Box::new(std::mem::replace(unsafe { pointer.as_mut() }, ArrowArrayStream::empty()));
@@ -85,7 +88,7 @@ fn stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<Option<(Field, Vec<Box<dyn
 }
 
 /// The field and the one array of the C array interface.
-fn one(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>) -> PyResult<Option<(Field, Vec<Box<dyn Array>>)>> {
+fn one(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>) -> PyResult<Option<Handed>> {
     let schema: NonNull<ArrowSchema> = schema.pointer_checked(Some(SCHEMA))?.cast();
     let mut array: NonNull<ArrowArray> = array.pointer_checked(Some(ARRAY))?.cast();
     // SAFETY: a capsule of this name holds a schema, which is borrowed here.
@@ -139,6 +142,7 @@ impl Cells for Columns {
         self.fields.len()
     }
 
+    #[expect(clippy::cast_lossless, reason = "the same text is for types that lose nothing and for 64-bit integers")]
     fn copy(&self, start: usize, into: &mut [f64]) {
         let width = self.fields.len();
         let (mut at, mut rest) = (start, into);

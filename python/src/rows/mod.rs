@@ -1,4 +1,4 @@
-//! The caller's rows, where they lie: arrays of NumPy and tables of Arrow, read without a copy of the whole.
+//! The caller's rows, where they lie: arrays of `NumPy` and tables of Arrow, read without a copy of the whole.
 
 mod arrow;
 mod strided;

@@ -1,5 +1,6 @@
-//! An array of NumPy, in place.
+//! An array of `NumPy`, in place.
 #![expect(unsafe_code, reason = "NumPy's memory is behind a pointer")]
+#![expect(clippy::cast_possible_wrap, reason = "no array in memory has more than isize::MAX rows or columns")]
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
