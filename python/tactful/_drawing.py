@@ -98,7 +98,8 @@ def lines(axes: Axes, across: Column, up: Column, grid: Column, levels: list[flo
         if paths:
             longest = np.exp(max(paths, key=len))
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
-            axes.text(*longest[len(longest) // 2], f"{level:g}", color=colour, fontsize=9, ha="center", va="center", bbox=box)
+            x_middle, y_middle = longest[len(longest) // 2]
+            axes.text(x_middle, y_middle, f"{level:g}", color=colour, fontsize=9, ha="center", va="center", bbox=box)
     some = np.isfinite(grid)
     axes.plot(x[some], y[some], ".", color="0.6", markersize=4, zorder=0)
 

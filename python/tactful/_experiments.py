@@ -258,7 +258,7 @@ def sweep(
 
 #: Columns of the Parquet file before the metrics, in its order; `split_…` are what the engine calls `shares`.
 _SHARES = ("split_clustering", "split_incidence", "split_floor", "split_sizes", "split_gate")
-_FIRST = ("cell", "epsilon", "delta", "rho", "floor", "segments", "features", "feature_count", "split", *_SHARES)
+_FIRST: tuple[str, ...] = ("cell", "epsilon", "delta", "rho", "floor", "segments", "features", "feature_count", "split", *_SHARES)
 _FIRST += ("window_start", "window_end", "customers", "seed", "outcome", "relevance_on")
 
 

@@ -167,7 +167,9 @@ class Tidy:
 
 
 def _said(name: str, value: Any) -> str:
-    shown = f"{value:,.0f}".replace(",", " ") if isinstance(value, float) and value == int(value) else f"{value:g}" if isinstance(value, float) else str(value)
+    shown = str(value)
+    if isinstance(value, float):
+        shown = f"{value:,.0f}".replace(",", " ") if value.is_integer() else f"{value:g}"
     return PARAMETERS.get(name, f"{name} {{}}").format(shown)
 
 

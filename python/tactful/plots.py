@@ -1,9 +1,9 @@
 """Plots of a sweep: what a budget buys, before anybody's purchases are touched.
 
 Each takes a :class:`tactful.Sweep`, or its tidy table (a row a draw) as a Polars or pandas frame, a PyArrow table, a dict of columns or the path of its
-Parquet file, and returns a ``matplotlib.figure.Figure``, which a notebook shows and ``figure.savefig("name.png")`` keeps. Lines are medians of the draws, bands go from
-the first to the third quartile; rings mark cells of which some draws gave no release, since those that did are the lucky ones. Every figure says
-in its foot that what it shows protects nobody: exact rows of simulated or public data, and noise from seeds.
+Parquet file, and returns a ``matplotlib.figure.Figure``, which a notebook shows and ``figure.savefig("name.png")`` keeps. Lines are medians of the
+draws, bands go from the first to the third quartile; rings mark cells of which some draws gave no release, since those that did are the lucky
+ones. Every figure says in its foot that what it shows protects nobody: exact rows of simulated or public data, and noise from seeds.
 
 Needs matplotlib (``pip install matplotlib``); importing this module does not.
 """
@@ -269,7 +269,7 @@ def survival(frame: Any, *, by: str | Sequence[str] | None = None) -> Figure:
     figure, axes = drawing.start(FOOT)
     for index, (name, band) in enumerate(parts):
         drawing.band(axes, index, name, band, nudge=(index - (len(parts) - 1) / 2) * 0.012)
-    asked = np.unique(tidy.column("segments")) if tidy.has("segments") else []
+    asked: list[float] = np.unique(tidy.column("segments")).tolist() if tidy.has("segments") else []
     for number in asked:
         axes.axhline(number, color="0.35", linestyle="--", linewidth=1, label="asked for" if number == asked[0] else None)
     axes.set_ylim(bottom=0)
