@@ -276,7 +276,7 @@ fn nothing_panics_on_purpose() {
     all.extend(sources("python/src"));
     // What a constant holds is computed by the compiler, which panics in the place of the program.
     let constant = |line: &str| ["const ", "static ", "pub const "].iter().any(|word| line.trim().starts_with(word));
-    // Distributions of constant shape, of customers that do not exist: their library has no other way in.
+    // Distributions of shapes that a checked description has, of customers that do not exist: their library has no other way in.
     let simulated = |source: &Source| source.path == "src/simulate/habits.rs";
     none(&find(&all, &words, |source, line| constant(line) || simulated(source)), "panics outside of tests");
 }

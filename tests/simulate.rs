@@ -266,7 +266,7 @@ fn what_simulate_writes_is_checked_planned_and_run_as_it_is() {
             "simulate",
             "shop",
             "--customers",
-            "3000",
+            "4000",
             "--seasonality",
             "0.5",
             "--drift",
@@ -277,7 +277,7 @@ fn what_simulate_writes_is_checked_planned_and_run_as_it_is() {
     )
     .ok()
     .json();
-    assert_eq!((said["simulated"].as_bool(), said["customers"].as_u64()), (Some(true), Some(3_000)), "{said}");
+    assert_eq!((said["simulated"].as_bool(), said["customers"].as_u64()), (Some(true), Some(4_000)), "{said}");
     let dir = home.path().join("shop");
     let mut wanted: Vec<&str> = FILES.iter().map(|(name, _)| *name).chain(["spec.toml"]).collect();
     wanted.sort_unstable();
@@ -290,7 +290,7 @@ fn what_simulate_writes_is_checked_planned_and_run_as_it_is() {
     assert!(!release["segments"].as_array().unwrap().is_empty());
     let truth = fs::read_to_string(dir.join("truth.csv")).unwrap();
     assert!(truth.starts_with("customer_id,planted_segment,planted_segment_at_end\n"), "{}", &truth[..80]);
-    assert_eq!(truth.lines().count(), 3_001);
+    assert_eq!(truth.lines().count(), 4_001);
 }
 
 #[test]
@@ -396,4 +396,36 @@ fn a_case_of_the_other_tests_is_the_built_in_shop() {
     // What other tests lean on: a shop that is not described is what it was before shops could be.
     let case = Case::simulated(100, 4_000);
     assert!(fs::read_to_string(case.file("truth.csv")).unwrap().starts_with("customer_id,planted_segment\n"));
+}
+
+#[test]
+fn the_ends_of_all_ranges_make_a_shop() {
+    let ends = |low: bool| {
+        move |it: &mut Description| {
+            let end = |least: f64, most: f64| if low { least } else { most };
+            it.segments.truncate(2);
+            it.segments.iter_mut().for_each(|segment| {
+                (segment.weight, segment.visits) = (end(1e-9, 1e9), end(0.000_1, 400.0));
+                (segment.lines, segment.price) = (end(1.0, 40.0), end(0.001, 1_000.0));
+                (segment.discount, segment.until) = (end(0.0, 1.0), end(0.001, 1.0));
+            });
+            it.groups.iter_mut().for_each(|group| {
+                (group.appetite, group.price) = (end(1e-9, 1e9), end(0.01, 100_000.0));
+                (group.season, group.peak) = (end(0.0, 1.0), end(0.0, 366.0));
+            });
+            (it.customers.visit_shape, it.customers.appetite_shape) = (end(0.05, 1_000.0), end(0.05, 1_000.0));
+            (it.customers.spread, it.lines.spread) = (end(0.001, 2.0), end(0.001, 2.0));
+            (it.customers.lapsed, it.customers.opted_out) = (end(0.0, 1.0), end(0.0, 1.0));
+            it.lines.basket_shape = end(0.05, 1_000.0);
+            (it.lines.absurd, it.lines.returns) = (end(0.0, 1.0), 0.0);
+            (it.drift.movers, it.drift.taste, it.seasonality) = (end(0.0, 1.0), end(0.0, 1.0), end(0.0, 1.0));
+            (it.tail.share, it.tail.index) = (end(0.0, 1.0), end(1.05, 20.0));
+            it.rare[0].customers = end(0.0, 1.0);
+        }
+    };
+    for low in [true, false] {
+        let made = Shop { customers: 3, planted: 2, days: 28, ..shop(ends(low)) }.simulate().unwrap();
+        assert!(made.transactions.len() >= 3);
+        assert!(made.transactions.amount.iter().all(|amount| *amount > 0));
+    }
 }

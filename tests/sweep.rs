@@ -499,3 +499,22 @@ fn public_data_say_where_they_were_published_everywhere() {
     assert_eq!(release["spec"]["sources"]["transactions"]["published"], place);
     assert!(release["notes"].to_string().contains("never") || release["notes"].to_string().contains("first_party"));
 }
+
+#[test]
+fn published_households_are_foretold_better_than_by_popularity() {
+    let Some(data) = common::data_dir().map(|data| data.join("complete_journey")) else { return };
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/relevance/spec.toml")).unwrap();
+    let text = text.replace("origin = \"first_party\"", "origin = \"public\"").replace(
+        "[sources.transactions]",
+        "[sources.transactions]\npublished = \"The Complete Journey, https://cran.r-project.org/package=completejourney\"",
+    );
+    let spec = spec::parse(&text).unwrap();
+    let end = chrono::NaiveDate::from_ymd_opt(2017, 10, 8);
+    let grid = Grid { epsilon: Some(vec![0.5, 4.0]), end, holdout: Some(12), seeds: Some(seeds(5)), ..Grid::default() };
+    let table = run(&Sweep { spec, base: data, grid, out: None, jobs: None }).unwrap();
+    assert!(table.rows.iter().all(|row| row.relevance_on == "holdout" && row.outcome == RELEASED));
+    let gains: Vec<f64> = table.summary().iter().map(|cell| cell.metrics["relevance_gain"].median).collect();
+    let best = table.rows[0].metrics.best_relevance_gain.unwrap();
+    eprintln!("relevance on held-out weeks: {gains:?}, without privacy {best:.3}");
+    assert!(gains[1] > 0.09 && gains[0] < gains[1] && gains[1] < best + 0.02, "{gains:?} {best}");
+}

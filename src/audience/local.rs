@@ -214,6 +214,12 @@ impl Local {
         self.release.is_simulated()
     }
 
+    /// Where the spec says that the purchases behind the release were published, if it does.
+    #[must_use]
+    pub fn published(&self) -> Option<&str> {
+        self.release.published()
+    }
+
     /// Said when the program's policy is not the release's: what it has come to call sensitive is ignored in receipts.
     #[must_use]
     pub fn note(&self) -> Option<&'static str> {

@@ -181,15 +181,13 @@ pub(super) enum Verb {
     /// Make a shop that does not exist: purchases with planted segments, and a spec that runs on them.
     ///
     /// For experiments that cost no budget. Writes purchases, products, promotions, opt-outs, the truth (who was planted in which
-    /// segment) and spec.toml into a new or empty folder, whole or not at all. Then:
-    ///
-    ///     tactful simulate shop --customers 20000 --drift 0.1
-    ///     tactful run shop/spec.toml --ledger shop.ledger --out shop-release
+    /// segment) and spec.toml into a new or empty folder, whole or not at all.
     ///
     /// Customers are drawn one by one, so that millions need no more memory than thousands. For another kind of shop:
     /// `tactful simulate --describe > shop.toml`, change what you like, and give it back with --population.
     ///
     /// With --like the shop looks like a release: a budget can be tuned on it without spending any. See docs/simulate.md.
+    #[command(after_help = simulate::EXAMPLE)]
     Simulate(SimulateArgs),
     /// Write a commented spec from the column names and types of a file.
     ///

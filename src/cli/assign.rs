@@ -133,6 +133,13 @@ fn head(local: &Local) -> String {
     if local.is_simulated() {
         text.push_str("SIMULATED: the release is of made-up data.\n");
     }
+    if let Some(published) = local.published() {
+        let _ = writeln!(
+            text,
+            "PUBLIC DATA: the release is of purchases that were published before: {}.",
+            plain(published)
+        );
+    }
     if let Some(note) = local.note() {
         let _ = writeln!(text, "Note: {note}.");
     }
@@ -144,6 +151,9 @@ fn also(local: &Local, value: &mut Value) {
     let window = local.window();
     value["window"] = json!({ "start": window.start.to_string(), "end": window.end.to_string() });
     value["simulated"] = json!(local.is_simulated());
+    if let Some(published) = local.published() {
+        value["published"] = json!(published);
+    }
     value["note"] = json!(local.note());
 }
 

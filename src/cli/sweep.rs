@@ -110,7 +110,10 @@ fn parameters(one: &CellSummary) -> [(&'static str, String); 9] {
 fn text(table: &Table, summary: &[CellSummary], out: Option<&Path>) -> String {
     let mut text = match &table.published {
         Some(published) => {
-            format!("PUBLIC DATA, says the spec, published before: {}.\n", published.trim_end_matches('.'))
+            format!(
+                "PUBLIC DATA, says the spec, published before: {}.\n",
+                crate::release::plain(published).trim_end_matches('.')
+            )
         }
         None => "SIMULATED: nobody in these data exists.\n".to_owned(),
     };

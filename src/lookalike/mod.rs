@@ -22,7 +22,7 @@ mod targets;
 use std::sync::Arc;
 
 use crate::release::model::Release;
-use crate::simulate::{Customers, Description, Drift, Lines, Shelf, Shop, SimulateError, Tail};
+use crate::simulate::{Shop, SimulateError};
 use crate::spec::{Spec, SpecError};
 
 pub use measure::{Measured, measure};
@@ -128,7 +128,7 @@ pub fn like(release: &Release, wanted: &Wanted) -> Result<Lookalike, LookalikeEr
         start: spec.window.start,
         days,
         activity: 1.0,
-        description: Arc::new(plain()),
+        description: Arc::default(),
     };
     shop_checks(&shop)?;
     let description = fit::fit(&shop, &spec, &targets, &goods)?;
@@ -141,23 +141,6 @@ pub fn like(release: &Release, wanted: &Wanted) -> Result<Lookalike, LookalikeEr
 fn shop_checks(shop: &Shop) -> Result<(), LookalikeError> {
     let whole = shop.end().is_some() && (1..=MOST_CUSTOMERS as u32).contains(&shop.customers);
     if whole { Ok(()) } else { Err(LookalikeError::Customers) }
-}
-
-/// A description without segments and groups, in which everything that a release does not tell of is off.
-fn plain() -> Description {
-    Description {
-        seasonality: 0.0,
-        drift: Drift::default(),
-        tail: Tail::default(),
-        customers: Customers::default(),
-        lines: Lines::default(),
-        excluded: Shelf::default(),
-        unnamed: Shelf::default(),
-        rare: Vec::new(),
-        segments: Vec::new(),
-        groups: Vec::new(),
-        promotions: Vec::new(),
-    }
 }
 
 #[cfg(test)]

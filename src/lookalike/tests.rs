@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::feature;
+use crate::simulate::Description;
 use crate::spec;
 
 /// What a run reads from the files is taken apart from what is measured in memory.

@@ -100,7 +100,7 @@ impl Chunks {
         for (basket, day) in (u64::from(id) << 12..).zip(days) {
             let habits = course.on(day);
             let mean = (habits.lines - 1.0) * spread.sample(&mut dice.rng) / of.lines.basket_shape;
-            let lines = self.stretched(1 + poisson(mean, &mut dice.rng), &mut dice.apart);
+            let lines = self.stretched(1 + poisson(mean.min(f64::from(MOST_LINES)), &mut dice.rng), &mut dice.apart);
             let appetite = self.calendar.appetite(habits, day);
             for _ in 0..lines {
                 let (product, amount, discount) = self.line(habits, &course.rare, &appetite, &mut dice.rng);
@@ -136,7 +136,7 @@ impl Chunks {
         let paid = (cents(price) - discount).max(5);
         let slip = rng.random::<f64>();
         if slip < law.absurd {
-            (product, paid * 10_000, 0)
+            (product, paid.saturating_mul(10_000), 0)
         } else if slip < law.absurd + law.returns {
             (product, -paid, 0)
         } else {

@@ -115,6 +115,8 @@ impl Case {
         let case = Self::empty();
         Shop { seed: 7, ..Shop::sized(customers, lines) }.write(&case.data()).unwrap();
         case.spec(&tactful::simulate::DEMO_SPEC.replace("expected_customers = 4000", "expected_customers = 1500"));
+        // Noise on the shares of so few customers passes the demo's tenth once in some hundred runs.
+        case.edit("refuse_above = 0.1", "refuse_above = 0.4");
         case
     }
 

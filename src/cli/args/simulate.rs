@@ -2,6 +2,13 @@
 
 use std::path::PathBuf;
 
+pub(super) const EXAMPLE: &str = "\
+Example:
+    tactful simulate shop --customers 20000 --seasonality 0.5 --drift 0.1
+    tactful plan shop/spec.toml
+    tactful run shop/spec.toml --ledger shop.ledger --out shop-release
+    tactful simulate alike --like shop-release";
+
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct SimulateArgs {
     /// Where the files go: a new folder, or an empty one.
