@@ -93,6 +93,7 @@ def lines(axes: Axes, across: Column, up: Column, grid: Column, levels: list[flo
     axes.clear()
     for level, paths in zip(levels, drawn.allsegs):
         colour = COLOURS[levels.index(level) % len(COLOURS)]
+        paths = [path for path in paths if len(path) > 1]
         for number, path in enumerate(paths):
             axes.plot(*np.exp(path.T), color=colour, linewidth=1.8, label=f"{level:g}" if number == 0 else None)
         if paths:

@@ -98,7 +98,7 @@ class Tidy:
         raw = values.to_list() if hasattr(values, "to_list") else values.to_pylist() if hasattr(values, "to_pylist") else list(values)
         texts = any(isinstance(value, str) for value in raw)
         try:
-            column = np.array(raw, dtype=object) if texts else np.array([np.nan if value is None else value for value in raw], dtype=np.float64)
+            column = np.array(raw, dtype=object) if texts else np.array([np.nan if _missing(value) else value for value in raw], dtype=np.float64)
         except (TypeError, ValueError):
             raise DataError(f"column {name!r} is neither of numbers nor of texts", "plots.column") from None
         if column.ndim != 1:
@@ -164,6 +164,11 @@ class Tidy:
             counts.append(len(there))
         lower, median, upper = np.array(quarters).reshape(-1, 3).T
         return Band(places, lower, median, upper, np.array(draws), np.array(counts))
+
+
+def _missing(value: Any) -> bool:
+    # pandas' own null, without loading pandas.
+    return value is None or type(value).__name__ == "NAType"
 
 
 def _said(name: str, value: Any) -> str:

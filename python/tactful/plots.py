@@ -206,7 +206,7 @@ def iso_lines(frame: Any, metric: str = "cost", levels: Sequence[float] | None =
     DataError
         Naming the column that is missing, too few values, or values that are not positive.
     UsageError
-        Other parameters vary too, or levels that do not rise.
+        Other parameters vary too, or levels that do not rise or lie outside of all values.
     """
     drawing, tidy = _draw(), Tidy(frame)
     _alone(tidy, "customers")
@@ -223,14 +223,16 @@ def iso_lines(frame: Any, metric: str = "cost", levels: Sequence[float] | None =
         _some([], metric)
     if (grid[np.isfinite(grid)] <= 0).any():
         raise DataError(f"{metric!r} has values that are not above 0: lines are drawn in logarithms", "plots.column")
+    least, most = float(np.nanmin(grid)), float(np.nanmax(grid))
     if levels is None:
-        least, most = np.nanmin(grid), np.nanmax(grid)
         steps = np.array([a * 10.0**b for b in range(-6, 7) for a in (1, 2, 5)])
         steps = 1 + steps if metric == "cost" else steps
         found = steps[(steps > least) & (steps < most)]
-        levels = found.tolist() if len(found) else [float(np.sqrt(least * most))]
+        levels = found.tolist() if len(found) else [(least * most) ** 0.5]
     elif list(levels) != sorted(set(levels)) or not levels or min(levels) <= 0:
         raise UsageError("levels must be positive numbers that rise")
+    if not any(least <= level <= most for level in levels):
+        raise UsageError(f"no line can be drawn: medians lie between {least:g} and {most:g}, and no level does")
     figure, axes = drawing.start(FOOT)
     drawing.lines(axes, epsilons, customers, grid, list(levels))
     drawing.log_axis(axes, "x", epsilons)

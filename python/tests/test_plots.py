@@ -168,6 +168,17 @@ def test_a_missing_column_is_named(plot: str, gone: str) -> None:
         getattr(plots, plot)({key: values for key, values in whole.items() if key != gone})
 
 
+def test_nulls_of_any_kind_are_no_numbers() -> None:
+    class NAType:
+        """As pandas has it."""
+
+    found = table()
+    found["cost"] = [value if seed > 2 else (None, NAType())[seed - 1] for value, seed in zip(found["cost"], found["seed"])]
+    assert line(plots.utility(found), "1 000 customers")[1][1] == pytest.approx(1 + 1 + 0.04)
+    flat = {**table(), "cost": [1.5] * 30}
+    assert plots.utility(flat) and plots.iso_lines(flat)
+
+
 def test_what_cannot_be_drawn_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "no.parquet").write_bytes(b"PAR1 and nothing")
     empty: dict[str, list[Any]] = {key: [] for key in table()}
@@ -188,7 +199,7 @@ def test_what_cannot_be_drawn_is_an_error_of_ours(tmp_path: Path) -> None:
                 plot(frame)
     with pytest.raises(tactful.DataError, match="above 0"):
         plots.iso_lines({**table(), "cost": [0.0] * 30})
-    for levels in ([], [2, 1], [0, 1]):
+    for levels in ([], [2, 1], [0, 1], [50.0, 60.0]):
         with pytest.raises(tactful.UsageError):
             plots.iso_lines(table(), levels=levels)
     one = {key: values[:15] for key, values in table().items()}
