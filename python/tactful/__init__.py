@@ -4,6 +4,7 @@
 releases; ``audit`` attacks the program itself. Errors are classes with codes. docs/python.md has the whole story, PRIVACY.md what is promised.
 """
 
+from . import plots
 from ._errors import (
     AuditError,
     BelowFloor,
@@ -65,6 +66,7 @@ __all__ = [
     "evaluate",
     "load_release",
     "plan",
+    "plots",
     "run",
     "simulate",
     "sweep",

@@ -135,11 +135,11 @@ class Sweep:
         self.published: str | None = value["published"]
         self.population = str(value["population"])
         self.mark = str(value["mark"])
-        self._rows: list[dict[str, Any]] = value["rows"]
+        self._rows: list[dict[str, Any]] = [_as_in_parquet(row) for row in value["rows"]]
         self._summary: list[dict[str, Any]] = value["summary"]
 
     def rows_to_dicts(self) -> list[dict[str, Any]]:
-        """One row a draw: the cell's parameters, seed, outcome, and every metric; None where there is none."""
+        """One row a draw, with the columns of the Parquet file: the cell's parameters, seed, outcome, and every metric; None where there is none."""
         return [dict(row) for row in self._rows]
 
     def summary_to_dicts(self) -> list[dict[str, Any]]:
@@ -192,6 +192,7 @@ def sweep(
     end: str | None = None,
     holdout: int | None = None,
     features: Mapping[str, Sequence[str]] | Sequence[Sequence[str]] | None = None,
+    split: Mapping[str, Mapping[str, int]] | None = None,
     customers: Sequence[int] | None = None,
     sample: int | None = None,
     seeds: int | Sequence[int] | None = None,
@@ -219,6 +220,8 @@ def sweep(
         Weeks after the window on whose purchases relevance is measured.
     features : mapping of name to sequence of str
         Subsets of the spec's features: keys or kinds.
+    split : mapping of name to mapping of share to int
+        Divisions of the budget, per mille, as in ``[privacy.split]``; what is left out is as usual.
     customers : sequence of int
         Samples of so many customers, the smaller within the larger; `sample` is their seed.
     seeds : int or sequence of int, default=10
@@ -244,12 +247,25 @@ def sweep(
         "end": end,
         "holdout": holdout,
         "features": features,
+        "split": split,
         "customers": customers,
         "sample": sample,
         "seeds": seeds,
     }
     grid = json.dumps({name: value for name, value in asked.items() if value is not None}, default=_plain)
     return Sweep(json.loads(_tactful.sweep(os.fspath(spec), grid, data=_path(data), out=_path(out), jobs=jobs, progress=progress)))
+
+
+#: Columns of the Parquet file before the metrics, in its order; `split_…` are what the engine calls `shares`.
+_SHARES = ("split_clustering", "split_incidence", "split_floor", "split_sizes", "split_gate")
+_FIRST: tuple[str, ...] = ("cell", "epsilon", "delta", "rho", "floor", "segments", "features", "feature_count", "split", *_SHARES)
+_FIRST += ("window_start", "window_end", "customers", "seed", "outcome", "relevance_on")
+
+
+def _as_in_parquet(row: dict[str, Any]) -> dict[str, Any]:
+    row = {**row, **dict(zip(_SHARES, row["shares"]))}
+    del row["shares"]
+    return {name: row.pop(name) for name in _FIRST} | row
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 _CARD = "border:1px solid;border-color:color-mix(in srgb,currentColor 25%,transparent);border-radius:6px;padding:.6em .9em;min-width:17em;max-width:24em;flex:1"
 _SOFT = "opacity:.7"
 _MOST = 4.0
+# Promotions on a card: as many as the command line shows.
+_SHOWN = 5
 
 
 def _text(value: object) -> str:
@@ -51,8 +53,10 @@ def _card(segment: dict[str, Any], labels: dict[str, str], unit: str) -> str:
     size, share = segment["size"], segment["share"]["estimate"] * 100
     promotions = "".join(
         f"<li><b>{_text(promotion['title'])}</b> <span style='{_SOFT}'>{_text(promotion['reason'])}</span></li>"
-        for promotion in segment["promotions_fit"]
+        for promotion in segment["promotions_fit"][:_SHOWN]
     )
+    more = len(segment["promotions_fit"]) - _SHOWN
+    promotions += f"<li style='{_SOFT}'>and {more} more in .promotions</li>" if more > 0 else ""
     return (
         f"<section style='{_CARD}'><h4 style='margin:.1em 0'>{_text(segment['id'])} · {_text(segment['label'])}</h4>"
         f"<p style='margin:.2em 0'>About <b>{_number(size['estimate'])}</b> {_text(unit)}s "

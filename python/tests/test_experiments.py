@@ -94,3 +94,13 @@ def test_a_simulation_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(tactful.Interrupted) as caught:
         tactful.simulate(tmp_path / "out", customers=50_000, progress=progress)
     assert not caught.value.spent and not (tmp_path / "out").exists()
+
+
+def test_rows_have_the_columns_of_the_file(shop: Path, tmp_path: Path) -> None:
+    divisions = {"usual": {}, "shares": {"clustering": 430, "incidence": 300}}
+    found = tactful.sweep(shop / "shop.toml", split=divisions, seeds=2, out=tmp_path / "table.parquet")
+    written = pl.read_parquet(tmp_path / "table.parquet")
+    first = written.columns.index("relevance_on") + 1
+    assert found.rows.columns[:first] == written.columns[:first] and set(found.rows.columns) == set(written.columns)
+    assert found.rows.filter(split="shares")["split_incidence"].to_list() == [300, 300]
+    assert found.rows["cost"].to_list() == pytest.approx(written["cost"].to_list())

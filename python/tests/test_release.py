@@ -172,3 +172,10 @@ def test_an_audit_that_is_stopped_says_that_nothing_is_spent() -> None:
     with pytest.raises(tactful.Interrupted) as caught:
         tactful.audit(seconds=3600, progress=progress)
     assert not caught.value.spent
+
+
+def test_a_card_shows_a_few_promotions_and_says_how_many_more(release: tactful.Release) -> None:
+    value = release.to_dict()
+    value["segments"][0]["promotions_fit"] = [{"title": f"offer {number}", "reason": "why"} for number in range(200)]
+    text = _html.cards(value)
+    assert text.count("offer ") == 5 and "and 195 more in .promotions" in text

@@ -1,5 +1,6 @@
 //! The grammar of the command line, and what `--help` teaches.
 
+mod campaign;
 mod cluster;
 pub(super) mod optout;
 mod simulate;
@@ -14,6 +15,7 @@ use tactful_kernel::{Delta, Epsilon};
 use crate::engine::RequestId;
 use crate::source::memory::{Memory, NotASize};
 use crate::spec;
+pub(super) use campaign::{CampaignCheck, CampaignVerb};
 pub(super) use cluster::ClusterArgs;
 pub(super) use simulate::SimulateArgs;
 pub(super) use sweep::SweepArgs;
@@ -384,38 +386,6 @@ pub(super) enum Verb {
     Erase(super::erase::EraseArgs),
     /// List every exit status with what it means and what to do.
     Errors,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum CampaignVerb {
-    /// Say which promotions may go out, to which segments, and which may not.
-    ///
-    /// Refuses (status 12) promotions for something sensitive and exclusions of those who buy something sensitive; names
-    /// what is not valid on the day, what nobody classified, what is there twice, and titles that somebody should read. With a
-    /// release it says which segments each promotion fits, and which it plainly does not; one that surely fits none goes
-    /// to nobody. Reads no purchase, opens no ledger and spends nothing.
-    Check(CampaignCheck),
-}
-
-#[derive(Debug, Clone, clap::Args)]
-pub(super) struct CampaignCheck {
-    /// The spec, or a release's directory, which holds the spec it was made from.
-    #[arg(value_name = "SPEC|RELEASE")]
-    pub source: PathBuf,
-    /// The promotions: CSV or Parquet, with the columns that the spec maps, else with the columns `id`, `title`, one of
-    /// `group`, `category` and `product`, and any of `margin`, `priority`, `valid_from`, `valid_until`, `exclusions`
-    /// [default: the spec's file].
-    #[arg(long, value_name = "FILE")]
-    pub promotions: Option<PathBuf>,
-    /// A release of the same spec, for verdicts by segment.
-    #[arg(long, value_name = "DIR")]
-    pub release: Option<PathBuf>,
-    /// Where the spec's relative paths start [default: the spec's folder; for a release, this one].
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-    /// Day of the campaign, YYYY-MM-DD [default: the spec's, else the first day after its window].
-    #[arg(long, value_name = "DATE")]
-    pub on: Option<chrono::NaiveDate>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::args::SpecArgs;
 use super::{Answer, Failure, Opened, open};
 use crate::engine::{self, Costs, PlanOptions, Reached, Target, TargetPlan, Targets};
+use crate::source::memory::Memory;
 
 /// Arguments of `plan`.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,6 +35,12 @@ pub(super) struct PlanArgs {
     /// How far simulated customers lie from the middle of their cluster, in half-ranges of a feature (root mean square).
     #[arg(long, value_name = "X", default_value_t = PlanOptions::default().spread, requires = "target")]
     pub spread: f64,
+    /// Simulate with the customers of the spec's own files, drawn with replacement; for simulated and public data alone.
+    ///
+    /// The promise is then about customers like these, and assumes no clusters. For a shop's own: `tactful simulate alike --like
+    /// RELEASE`, and a plan on alike/spec.toml.
+    #[arg(long, requires = "target", conflicts_with = "spread")]
+    pub own: bool,
 }
 
 pub(super) fn plan(args: &PlanArgs, talk: bool) -> Result<Answer, Failure> {
@@ -55,10 +62,16 @@ pub(super) fn plan(args: &PlanArgs, talk: bool) -> Result<Answer, Failure> {
         None if talk => eprintln!("tactful: simulating releases: {releases}"),
         None => {}
     };
-    let plan = engine::plan_for(&opened.spec, customers, &targets, &options, &mut |releases| {
+    let mut go = |releases| {
         told(releases);
         Ok(())
-    });
+    };
+    let plan = if args.own {
+        let memory = Memory::of_machine();
+        engine::plan_on_own(&opened.spec, &opened.base, &memory, customers, &targets, &options, &mut go)
+    } else {
+        engine::plan_for(&opened.spec, customers, &targets, &options, &mut go)
+    };
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
@@ -95,13 +108,20 @@ fn text(plan: &TargetPlan, opened: &Opened) -> String {
     }
     if let Some(simulated) = &plan.simulated {
         let all = if simulated.customers < plan.customers { ", who stand for all," } else { "" };
-        let _ = writeln!(
-            text,
-            "The centroid error is that of {} simulated releases of {} {unit}s{all} in as many clusters of equal size as there are segments, {} \
-             half-ranges from a cluster's middle (root mean square per feature), one in ten twice as far; {:.1} segments were shown. Yours lie \
-             otherwise: --spread says how far.",
-            simulated.releases, simulated.customers, simulated.spread, simulated.shown
-        );
+        let (releases, drawn, shown) = (simulated.releases, simulated.customers, simulated.shown);
+        let _ = match simulated.spread {
+            None => writeln!(
+                text,
+                "The centroid error is that of {releases} simulated releases of {drawn} {unit}s{all} drawn with replacement from the spec's own; \
+                 {shown:.1} segments were shown."
+            ),
+            Some(spread) => writeln!(
+                text,
+                "The centroid error is that of {releases} simulated releases of {drawn} {unit}s{all} in as many clusters of equal size as there are segments, {spread} \
+             half-ranges from a cluster's middle (root mean square per feature), one in ten twice as far; {shown:.1} segments were shown. Yours lie \
+             otherwise: --spread says how far, and --own takes those of a simulated shop or a look-alike."
+            ),
+        };
     }
     let about_half = "Errors are those of a segment of average size; one of half that size has about twice the error.";
     let _ = writeln!(text, "{about_half}");
@@ -181,7 +201,9 @@ fn expected(opened: &Opened, customers: u64) -> Result<Answer, Failure> {
             text,
             "  centroids: each coordinate within {:.3} of a feature's half-range, 95 times in 100, in {} simulated releases (of {unit}s within \
              about {} half-ranges of their segment's middle in each feature)",
-            forecast.centroid_half_width, simulated.releases, simulated.spread
+            forecast.centroid_half_width,
+            simulated.releases,
+            PlanOptions::default().spread
         ),
         None => writeln!(
             text,

@@ -47,7 +47,8 @@ pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
 pub use places::{Left, left, make_ledger_folder, usual_ledger, usual_register};
 pub use plan::{
-    Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for, simulated_forecast,
+    Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for, plan_on_own,
+    simulated_forecast,
 };
 pub use record::{Recovered, Stray, recover, standing};
 pub use request::RequestId;

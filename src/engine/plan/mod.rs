@@ -4,17 +4,22 @@
 //! far they are off depends on how customers lie, so releases of simulated customers are made at several budgets, and the
 //! error that 95 % of coordinates stay below is read off between them ([`pilot`]). No file is read and nothing is spent.
 
+mod answer;
 mod pilot;
 mod target;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+use std::path::Path;
+
 use tactful_kernel::{Epsilon, Loss, Rho};
 
 use super::forecast::{Forecast, forecast};
 use super::{Costs, EngineError};
+use crate::feature::{self, ExactRow};
+use crate::source::memory::Memory;
 use crate::spec::{Privacy, Spec};
+pub use answer::{Instead, Reached, Simulation, TargetPlan};
 use pilot::{Pilot, quantile_95};
 pub use target::{Target, TargetError, Targets};
 
@@ -41,81 +46,6 @@ const SPREAD: f64 = 0.3;
 /// The smallest ε that is looked at.
 const EPSILON_MIN: f64 = 0.001;
 
-/// The answer: what it takes to reach targets, or what is missing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TargetPlan {
-    /// The smallest ε of a release that reaches every target, rounded up to three digits; nothing when none up to `epsilon_max` does.
-    pub epsilon: Option<f64>,
-    /// δ of a release: the spec's.
-    pub delta: f64,
-    /// The largest ε that was looked at.
-    pub epsilon_max: f64,
-    /// ε of a year that a spec with this ε needs: the spec's own when that is enough.
-    pub epsilon_per_year: f64,
-    /// The public guess.
-    pub customers: u64,
-    /// Segments that the spec asks for.
-    pub segments: usize,
-    /// The targets, and what was found.
-    pub targets: Vec<Reached>,
-    /// What a release is expected to be at `epsilon`, or at `epsilon_max` when nothing reaches the targets.
-    pub forecast: Forecast,
-    /// What was simulated; nothing when no target is about centroids.
-    pub simulated: Option<Simulation>,
-}
-
-/// A target, and how near a release comes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Reached {
-    /// What was asked for.
-    #[serde(flatten)]
-    pub target: Target,
-    /// Whether nobody wrote it: errors are about the segments asked for, so these must be carried.
-    pub implied: bool,
-    /// What is expected.
-    pub expected: f64,
-    /// Whether that is enough.
-    pub reached: bool,
-    /// Whether a smaller ε would miss this one first.
-    pub decides: bool,
-    /// What would be enough at `epsilon_max`, when it is missed.
-    pub instead: Option<Instead>,
-}
-
-/// What would be enough, each by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Instead {
-    /// This many customers; nothing when none were found to be enough.
-    pub customers: Option<u64>,
-    /// This many segments, about; nothing when not even one is.
-    pub segments: Option<u64>,
-}
-
-/// What was simulated for a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Simulation {
-    /// Releases made.
-    pub releases: u64,
-    /// Customers of each. When fewer than asked about, noise was made smaller in proportion.
-    pub customers: u64,
-    /// How far they lie from the middle of their cluster: root mean square per feature, in its half-ranges.
-    pub spread: f64,
-    /// Seed.
-    pub seed: u64,
-    /// Segments that were shown, on average over the releases nearest to the answer.
-    pub shown: f64,
-}
-
-impl TargetPlan {
-    /// What to write into the spec, the year's ε only if it has to be raised; nothing when the targets are not reached.
-    #[must_use]
-    pub fn spec_lines(&self) -> Option<String> {
-        let (epsilon, year) = (self.epsilon?, self.epsilon_per_year);
-        let year = if year > epsilon { String::new() } else { format!("\n[privacy.year]\nepsilon = {year}\n") };
-        Some(format!("[privacy]\nepsilon = {epsilon}\n{year}"))
-    }
-}
-
 /// The smallest ε, at the spec's δ and split, at which a release for `customers` customers reaches all `targets`.
 ///
 /// `go` is told how many releases were simulated, and may end it. Reads no file; same arguments, same answer.
@@ -130,6 +60,39 @@ pub fn plan_for(
     options: &PlanOptions,
     go: &mut dyn FnMut(u64) -> Result<(), EngineError>,
 ) -> Result<TargetPlan, EngineError> {
+    planned(spec, customers, targets, options, None, go)
+}
+
+/// As [`plan_for`], but the releases that are simulated are of customers of the spec's own files, drawn with replacement: what holds for them
+/// is not assumed of any others. [`PlanOptions::spread`] is not used. The files are read whole, with `memory`; nothing is spent.
+///
+/// # Errors
+/// As [`plan_for`]; for populations that are neither simulated nor public, before a file is opened; and as reading a run's files.
+pub fn plan_on_own(
+    spec: &Spec,
+    base: &Path,
+    memory: &Memory,
+    customers: u64,
+    targets: &Targets,
+    options: &PlanOptions,
+    go: &mut dyn FnMut(u64) -> Result<(), EngineError>,
+) -> Result<TargetPlan, EngineError> {
+    targets.fit(spec)?;
+    let rows = feature::open_population(spec, base, memory)?.rows;
+    if rows.is_empty() {
+        return Err(TargetError::Options("nobody in the spec's files has a purchase in its window").into());
+    }
+    planned(spec, customers, targets, options, Some(&rows), go)
+}
+
+fn planned(
+    spec: &Spec,
+    customers: u64,
+    targets: &Targets,
+    options: &PlanOptions,
+    own: Option<&[ExactRow]>,
+    go: &mut dyn FnMut(u64) -> Result<(), EngineError>,
+) -> Result<TargetPlan, EngineError> {
     targets.fit(spec)?;
     if customers == 0 {
         return Err(TargetError::Options("a plan is for one customer or more").into());
@@ -140,7 +103,7 @@ pub fn plan_for(
     if !(EPSILON_MIN..=20.0).contains(&options.epsilon_max) {
         return Err(TargetError::Options("the largest epsilon to look at is from 0.001 to 20").into());
     }
-    let ask = Ask { spec, customers, targets: wanted(spec, targets) };
+    let ask = Ask { spec, customers, own, targets: wanted(spec, targets) };
     let exact = ask.smallest(options.epsilon_max, |forecast| {
         ask.targets.iter().all(|(target, _)| value(target, forecast).is_none_or(|value| meets(target, value)))
     })?;
@@ -186,7 +149,7 @@ pub fn plan_for(
         simulated: found.as_ref().map(|found| Simulation {
             releases: found.releases,
             customers: found.customers,
-            spread: options.spread,
+            spread: own.is_none().then_some(options.spread),
             seed: options.seed,
             shown: found.shown,
         }),
@@ -222,7 +185,7 @@ pub fn simulated_forecast(spec: &Spec, customers: u64) -> Result<(Forecast, Opti
     }
     forecast.centroid_half_width = error;
     let (releases, shown) = (look.releases, look.shown);
-    Ok((forecast, Some(Simulation { releases, customers: pilot.units, spread, seed, shown })))
+    Ok((forecast, Some(Simulation { releases, customers: pilot.units, spread: Some(spread), seed, shown })))
 }
 
 /// The targets, with the one that goes without saying: a segment of average size is only one if all are carried.
@@ -258,6 +221,8 @@ fn rounded_up(epsilon: f64) -> f64 {
 struct Ask<'a> {
     spec: &'a Spec,
     customers: u64,
+    /// Rows that hide nobody, to simulate with; planted ones when nothing.
+    own: Option<&'a [ExactRow]>,
     targets: Vec<(Target, bool)>,
 }
 
@@ -356,7 +321,10 @@ impl Ask<'_> {
         go: &mut dyn FnMut(u64) -> Result<(), EngineError>,
     ) -> Result<Found, EngineError> {
         go(0)?;
-        let pilot = Pilot::new(self.spec, self.customers, options.spread, options.seed)?;
+        let pilot = match self.own {
+            Some(rows) => Pilot::resampled(self.spec, rows, self.customers, options.seed)?,
+            None => Pilot::new(self.spec, self.customers, options.spread, options.seed)?,
+        };
         let (base, dearest) = (self.costs(from)?, self.costs(options.epsilon_max)?.loss.rho.nano());
         let mut look = Look { pilot: &pilot, base, releases: 0, shown: 0.0, go };
         let coordinates = (self.spec.segments.number * self.spec.features.len()) as u64;

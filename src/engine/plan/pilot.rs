@@ -1,7 +1,7 @@
 //! Releases of customers who do not exist: how far released centroids lie from the exact means.
 //!
 //! No file is opened here. The spec gives the number of features with their weights, the segments, the floor and the split; the
-//! customers are drawn from seeds, and so is the noise, which is marked and protects nobody.
+//! customers are drawn from seeds, or with replacement from rows that hide nobody; so is the noise, which is marked and protects nobody.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -12,7 +12,7 @@ use tactful_kernel::{BoundedFeatures, InMemory, Lattice, Loss, Raw, Rho};
 use crate::cluster::ClusterError;
 use crate::contract::RULES;
 use crate::engine::{Costs, Drawn, EngineError, measure};
-use crate::feature;
+use crate::feature::{self, ExactRow};
 use crate::simulate::seeded_permit;
 use crate::spec::{Scale, Spec};
 
@@ -130,23 +130,28 @@ impl Pilot {
         seeds.into_par_iter().filter_map(run).collect()
     }
 
-    /// Rows of a simulated shop, for a test.
-    #[cfg(test)]
-    pub(super) fn among(spec: &Spec, rows: &[feature::ExactRow]) -> Result<Self, EngineError> {
-        let lattice = feature::lattice(spec).map_err(ClusterError::from)?;
-        let groups = spec.taxonomy.as_ref().map_or(0, |taxonomy| taxonomy.groups.len());
-        let data = BoundedFeatures::build(lattice.clone(), groups, RULES.len(), Raw::seal(()), |(), out| {
-            for row in rows {
-                let values = lattice.columns().iter().zip(&row.steps).map(|(column, &step)| column.value_at(step));
-                out.push(&values.collect::<Vec<_>>(), row.bought.iter().copied(), RULES.iter().map(|_| false));
-            }
-            Ok::<(), EngineError>(())
-        })?;
-        let population = Population {
-            data: InMemory::new(data),
-            steps: rows.iter().flat_map(|row| row.steps.iter().copied()).collect(),
-            bought: rows.iter().flat_map(|row| row.bought.iter().copied()).collect(),
+    /// Draws the populations with replacement from rows that hide nobody: as many customers as are asked about, or as many as show the
+    /// same. Noise stands to them as in [`Self::new`].
+    pub(super) fn resampled(spec: &Spec, rows: &[ExactRow], customers: u64, seed: u64) -> Result<Self, EngineError> {
+        let units = Self::units(spec, customers);
+        let thinned = customers as f64 / units as f64;
+        let mut spec = spec.clone();
+        spec.segments.floor = ((spec.segments.floor as f64 / thinned).ceil() as u64).max(1);
+        let lattice = feature::lattice(&spec).map_err(ClusterError::from)?;
+        let draw = |index: u64| {
+            let mut random = StdRng::seed_from_u64(mixed(seed, 2 * index));
+            let drawn: Vec<&ExactRow> = (0..units).map(|_| &rows[random.random_range(0..rows.len())]).collect();
+            Population::of(&spec, &lattice, &drawn)
         };
+        let populations = (0..POPULATIONS).into_par_iter().map(draw).collect::<Result<_, _>>()?;
+        Ok(Self { spec, lattice, units, thinned, populations })
+    }
+
+    /// Rows as they are, for a test.
+    #[cfg(test)]
+    pub(super) fn among(spec: &Spec, rows: &[ExactRow]) -> Result<Self, EngineError> {
+        let lattice = feature::lattice(spec).map_err(ClusterError::from)?;
+        let population = Population::of(spec, &lattice, &rows.iter().collect::<Vec<_>>())?;
         let units = rows.len() as u64;
         Ok(Self { spec: spec.clone(), lattice, units, thinned: 1.0, populations: vec![population] })
     }
@@ -210,6 +215,29 @@ fn segments(population: &Population, drawn: &Drawn, dim: usize) -> Vec<usize> {
 }
 
 impl Population {
+    /// Of rows that hide nobody, with what they tell and what they break.
+    fn of(spec: &Spec, lattice: &Lattice, rows: &[&ExactRow]) -> Result<Self, EngineError> {
+        let groups = spec.taxonomy.as_ref().map_or(0, |taxonomy| taxonomy.groups.len());
+        let traits = rows.first().map_or(0, |row| row.traits.len());
+        let sealed = Raw::seal(());
+        let data =
+            BoundedFeatures::build_with_traits(lattice.clone(), groups, RULES.len(), traits, sealed, |(), out| {
+                out.reserve(rows.len());
+                for row in rows {
+                    let flags = (0..RULES.len()).map(|rule| row.flags >> rule & 1 == 1);
+                    let (bought, traits) = (row.bought.iter().copied(), row.traits.iter().copied());
+                    out.push_with_traits(&row.values, bought, flags, traits);
+                }
+                Ok::<(), EngineError>(())
+            })?;
+        Ok(Self {
+            data: InMemory::new(data),
+            steps: rows.iter().flat_map(|row| row.steps.iter().copied()).collect(),
+            #[cfg(test)]
+            bought: rows.iter().flat_map(|row| row.bought.iter().copied()).collect(),
+        })
+    }
+
     fn draw(spec: &Spec, lattice: &Lattice, units: u64, spread: f64, seed: u64) -> Result<Self, EngineError> {
         let mut random = StdRng::seed_from_u64(seed);
         let (segments, dim) = (spec.segments.number, lattice.dim());

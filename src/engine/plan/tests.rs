@@ -79,7 +79,7 @@ fn campaign() -> bool {
 
 /// Releases at a plan's budget, each of a population that no plan has seen.
 fn tried(spec: &Spec, plan: &TargetPlan, releases: u64) -> Vec<Off> {
-    let ask = Ask { spec, customers: plan.customers, targets: Vec::new() };
+    let ask = Ask { spec, customers: plan.customers, own: None, targets: Vec::new() };
     let costs = ask.costs(plan.epsilon.unwrap()).unwrap();
     let mut off = Vec::new();
     for seed in 1..=releases / pilot::POPULATIONS {
@@ -140,7 +140,12 @@ fn a_twentieth_less_epsilon_misses_the_target_and_the_answer_reaches_it() {
         let epsilon = plan.epsilon.unwrap();
         assert!(plan.targets.iter().all(|target| target.reached), "{targets}: {plan:?}");
         assert!(plan.targets.iter().any(|target| target.decides), "{targets}: {plan:?}");
-        let ask = Ask { spec: &spec, customers: 10_000, targets: wanted(&spec, &Targets::parse(targets).unwrap()) };
+        let ask = Ask {
+            spec: &spec,
+            customers: 10_000,
+            own: None,
+            targets: wanted(&spec, &Targets::parse(targets).unwrap()),
+        };
         let missed = |(target, _): &(Target, bool)| ask.misses(target, 0.95 * epsilon).unwrap();
         assert!(ask.targets.iter().any(missed), "{targets} at {epsilon}");
         assert!(plan.simulated.is_none(), "closed forms need no simulation");
@@ -158,7 +163,7 @@ fn a_centroid_target_is_found_where_the_line_crosses_it() {
     assert!((level - 3.5).abs() < 1e-9 && (slope + 0.5).abs() < 1e-9);
     let found =
         Found { rho: 1 << 40, level, slope, reachable: true, best: None, shown: 6.0, releases: 0, customers: 1 };
-    let ask = Ask { spec: &spec, customers: 2_000, targets: Vec::new() };
+    let ask = Ask { spec: &spec, customers: 2_000, own: None, targets: Vec::new() };
     for epsilon in [0.5, 1.0, 5.0] {
         let error = |epsilon| found.error(ask.costs(epsilon).unwrap().loss.rho.nano());
         assert!(error(0.95 * epsilon) > error(epsilon), "less epsilon, more error");
@@ -258,7 +263,7 @@ fn a_plan_of_few_customers_drawn_holds_among_all_of_them() {
     let (spec, customers) = (demo(), if campaign() { 60_000 } else { 12_000 });
     let plan = plan(&spec, customers, "centroid error 0.05");
     assert!(plan.simulated.unwrap().customers < customers);
-    let costs = Ask { spec: &spec, customers, targets: Vec::new() }.costs(plan.epsilon.unwrap()).unwrap();
+    let costs = Ask { spec: &spec, customers, own: None, targets: Vec::new() }.costs(plan.epsilon.unwrap()).unwrap();
     let mut off = Vec::new();
     let rounds = if campaign() { 8 } else { 2 };
     for seed in 1..=rounds {
@@ -302,7 +307,7 @@ fn among_the_simulated_shops_customers_the_promise_is_measured() {
         let options = PlanOptions { spread, ..PlanOptions::default() };
         let plan = plan_for(&spec, customers, &targets, &options, &mut |_| Ok(())).unwrap();
         let epsilon = plan.epsilon.unwrap();
-        let costs = Ask { spec: &spec, customers, targets: Vec::new() }.costs(epsilon).unwrap();
+        let costs = Ask { spec: &spec, customers, own: None, targets: Vec::new() }.costs(epsilon).unwrap();
         let off = pilot.runs(&costs, 0..if campaign() { 1_024 } else { 32 }).unwrap();
         let held = held(&off, &plan.forecast);
         println!(
@@ -318,4 +323,53 @@ fn among_the_simulated_shops_customers_the_promise_is_measured() {
         // No rule of coverage: only that what is promised of sizes, whose noise is known, holds among any customers.
         assert!((0.88..=0.99).contains(&held.sizes), "{}", held.sizes);
     }
+}
+
+/// A shop of the simulator's, and its rows.
+fn shop_of(customers: u32, seed: u64, folder: &std::path::Path) -> Vec<ExactRow> {
+    let shop = Shop { customers, seed, ..Shop::sized(customers, u64::from(customers) * 110) };
+    shop.write(folder).unwrap();
+    simulated_rows(&demo(), folder).unwrap()
+}
+
+#[test]
+fn a_plan_on_a_shops_own_customers_holds_in_other_shops_like_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = demo();
+    let planned_for = shop_of(if campaign() { 10_000 } else { 3_000 }, 5, dir.path()).len() as u64;
+    let (targets, options) = (Targets::parse("centroid error 0.1").unwrap(), PlanOptions::default());
+    let memory = Memory::of_machine();
+    let plan = plan_on_own(&spec, dir.path(), &memory, planned_for, &targets, &options, &mut |_| Ok(())).unwrap();
+    assert_eq!(plan.simulated.unwrap().spread, None);
+    let epsilon = plan.epsilon.unwrap();
+    let costs = Ask { spec: &spec, customers: planned_for, own: None, targets: Vec::new() }.costs(epsilon).unwrap();
+    let mut off = Vec::new();
+    for seed in 6..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = shop_of(if campaign() { 10_000 } else { 3_000 }, seed, folder.path());
+        let releases = if campaign() { 256 } else { 48 };
+        off.extend(Pilot::among(&spec, &rows).unwrap().runs(&costs, seed * 1_000..seed * 1_000 + releases).unwrap());
+    }
+    let held = held(&off, &plan.forecast);
+    println!(
+        "own customers, {planned_for}, epsilon {epsilon}: lot {:.3}, {:.3} of coordinates within {:.3}, {:.3} of sizes, {:.1} shown",
+        held.lot, held.coordinates, plan.forecast.centroid_half_width, held.sizes, held.shown
+    );
+    let (least, most) = if campaign() { (0.93, 0.97) } else { (0.90, 0.99) };
+    assert!((least..=most).contains(&held.coordinates), "{}", held.coordinates);
+}
+
+#[test]
+fn only_customers_who_hide_nothing_are_planned_on() {
+    // The folder holds no file: a first-party spec is refused before one is looked for.
+    let (dir, targets) = (tempfile::tempdir().unwrap(), Targets::parse("centroid error 0.1").unwrap());
+    let code = |spec: &Spec| {
+        let memory = Memory::of_machine();
+        plan_on_own(spec, dir.path(), &memory, 4_000, &targets, &PlanOptions::default(), &mut |_| Ok(()))
+            .unwrap_err()
+            .code()
+    };
+    let private = model("grocery");
+    assert_eq!(code(&private), "policy.not-simulated");
+    assert!(code(&demo()).starts_with("data."), "{}", code(&demo()));
 }
