@@ -102,3 +102,20 @@ fn a_target_that_is_none_is_bad_usage_with_the_known_ones_named() {
     }
     assert_eq!(case.say("plan", &["--customers", "10", "--spread", "0.2"]).status, Some(2), "--spread needs --target");
 }
+
+#[test]
+fn a_simulated_shop_is_planned_on_with_its_own_customers_and_no_other_shop_is() {
+    let case = Case::simulated(1500, 60_000);
+    let answer = json(&case, "centroid error 0.2", &["--own"]);
+    assert!(answer["plan"]["epsilon"].as_f64().is_some_and(|epsilon| epsilon > 0.0), "{answer}");
+    assert_eq!(answer["plan"]["simulated"]["spread"], Value::Null);
+    let said = plan(&case, "centroid error 0.2", &["--own"]).ok();
+    assert!(said.stdout.contains("drawn with replacement from the spec's own"), "{said:?}");
+    // A first-party spec is refused by its word: no file of it is there.
+    case.edit("origin = \"simulated\"", "origin = \"first_party\"");
+    std::fs::remove_dir_all(case.data()).unwrap();
+    std::fs::create_dir(case.data()).unwrap();
+    let refused = plan(&case, "centroid error 0.2", &["--own"]);
+    assert_eq!(refused.status, Some(12), "{refused:?}");
+    assert!(refused.stderr.contains("[policy.not-simulated]"), "{refused:?}");
+}

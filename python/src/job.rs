@@ -121,8 +121,9 @@ pub(crate) fn check(py: Python<'_>, path: PathBuf, places: Places) -> PyResult<S
     found.map(|value| value.to_string()).map_err(failed(py))
 }
 
-/// Targets, the largest ε to look at, and how far simulated customers lie from the middle of their cluster.
-type Wanted = (String, f64, f64);
+/// Targets, the largest ε to look at, how far simulated customers lie from the middle of their cluster, and whether those of the spec's
+/// own files take their place.
+type Wanted = (String, f64, f64, bool);
 
 /// Cost and expected errors of a run for a public guess of the number of customers; with targets, the smallest ε that reaches them.
 /// `progress` is called with how many releases were simulated. JSON.
@@ -137,13 +138,13 @@ pub(crate) fn plan(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     not_forked(py)?;
-    let Opened { spec, ledger, .. } = open(py, &path, places)?;
+    let Opened { spec, base, ledger, .. } = open(py, &path, places)?;
     let customers = customers.or(spec.expected_customers).filter(|&customers| customers > 0).ok_or_else(|| {
         usage(py, "plan needs a public guess of the number of customers: customers=, or expected_customers in the spec")
     })?;
-    let wanted = wanted.map(|(targets, epsilon_max, spread)| {
+    let wanted = wanted.map(|(targets, epsilon_max, spread, own)| {
         let options = PlanOptions { epsilon_max, spread, ..PlanOptions::default() };
-        Ok((Targets::parse(&targets)?, options))
+        Ok((Targets::parse(&targets)?, options, own))
     });
     let wanted = wanted.transpose().map_err(|error: TargetError| raise(py, &error.into()))?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -152,11 +153,16 @@ pub(crate) fn plan(
         py,
         &stop,
         move |watched| {
-            let Some((targets, options)) = wanted else { return expected(&spec, customers, &ledger) };
-            let plan = engine::plan_for(&spec, customers, &targets, &options, &mut |releases| {
+            let Some((targets, options, own)) = wanted else { return expected(&spec, customers, &ledger) };
+            let mut go = |releases| {
                 watched.say(releases, true);
                 if theirs.load(Ordering::SeqCst) { Err(EngineError::Interrupted { spent: false }) } else { Ok(()) }
-            })?;
+            };
+            let plan = if own {
+                engine::plan_on_own(&spec, &base, &Memory::of_machine(), customers, &targets, &options, &mut go)?
+            } else {
+                engine::plan_for(&spec, customers, &targets, &options, &mut go)?
+            };
             Ok(json!({ "population": spec.population, "plan": &plan, "spec_lines": plan.spec_lines() }))
         },
         |releases: u64| progress.as_ref().map_or(Ok(()), |progress| progress.call1(py, (releases,)).map(drop)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _hygiene, _tactful
-from ._errors import AuditError
+from ._errors import AuditError, UsageError
 from ._release import Release, load_release
 
 
@@ -62,11 +62,13 @@ def plan(
     target: str | Sequence[str] | None = None,
     epsilon_max: float = 10.0,
     spread: float = 0.3,
+    own: bool = False,
+    data: str | os.PathLike[str] | None = None,
     ledger: str | os.PathLike[str] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> dict[str, Any]:
-    """What a run would cost and how exact it would be; or, with `target`, the smallest budget that is exact enough. Reads no purchase and spends
-    nothing.
+    """What a run would cost and how exact it would be; or, with `target`, the smallest budget that is exact enough. Reads no purchase (but for
+    `own`) and spends nothing.
 
     Parameters
     ----------
@@ -81,6 +83,11 @@ def plan(
         The largest epsilon to look at, at most 20.
     spread : float, default=0.3
         How far simulated customers lie from the middle of their cluster, in half-ranges of a feature (root mean square).
+    own : bool, default=False
+        With `target`: simulate with the customers of the spec's own files, drawn with replacement, instead. For simulated and public data alone;
+        a shop plans on a look-alike of a release of its own.
+    data : path, default=None
+        Where the spec's relative paths start [default: the spec's folder]. For `own`.
     progress : callable(releases), default=None
         Called with how many releases were simulated.
 
@@ -94,8 +101,10 @@ def plan(
     """
     wanted = None
     if target is not None:
-        wanted = (target if isinstance(target, str) else ", ".join(target), float(epsilon_max), float(spread))
-    places = (None, _path(ledger), None, None)
+        wanted = (target if isinstance(target, str) else ", ".join(target), float(epsilon_max), float(spread), bool(own))
+    elif own:
+        raise UsageError("own=True says with whom a target is simulated; give a target")
+    places = (_path(data), _path(ledger), None, None)
     return _Answer(json.loads(_tactful.plan(os.fspath(spec), customers=customers, wanted=wanted, places=places, progress=progress)))
 
 

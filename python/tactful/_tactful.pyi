@@ -39,7 +39,7 @@ def plan(
     path: str,
     *,
     customers: int | None,
-    wanted: tuple[str, float, float] | None,
+    wanted: tuple[str, float, float, bool] | None,
     places: _Places,
     progress: Callable[[int], object] | None,
 ) -> str: ...

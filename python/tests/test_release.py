@@ -151,6 +151,19 @@ def test_a_plan_goes_from_how_exact_a_release_is_to_be_to_its_budget(shop: Path,
     assert not (tmp_path / "ledger").exists()
 
 
+def test_a_plan_may_be_made_with_the_customers_of_a_simulated_shop_and_of_no_other(shop: Path, tmp_path: Path) -> None:
+    asked = {"target": "centroid error 0.2", "own": True, "ledger": tmp_path / "ledger"}
+    planned = tactful.plan(shop / "shop.toml", 2000, **asked)
+    assert planned["plan"]["simulated"]["spread"] is None and planned["plan"]["epsilon"] > 0
+    private = tmp_path / "private.toml"
+    private.write_text((shop / "shop.toml").read_text().replace('origin = "simulated"', 'origin = "first_party"'))
+    with pytest.raises(tactful.PolicyError) as refused:
+        tactful.plan(private, 2000, data=tmp_path / "nowhere", **asked)
+    assert refused.value.code == "policy.not-simulated"
+    with pytest.raises(tactful.UsageError):
+        tactful.plan(shop / "shop.toml", 2000, own=True)
+
+
 @pytest.mark.parametrize("violated", [False, True])
 def test_an_audit_that_refutes_a_claim_is_an_error(monkeypatch: pytest.MonkeyPatch, violated: bool) -> None:
     finding = {"claim": "count <b>", "attack": "game", "trials": 9, "claimed_epsilon": 1.0, "proven_epsilon": 2.0, "violated": violated}
