@@ -22,6 +22,9 @@ pub enum LossError {
     /// A ρ must be positive and below about 18 billion.
     #[error("rho must be a positive number")]
     Rho,
+    /// A loss leaves less than a whole nano-ρ for some measurement of a release.
+    #[error("epsilon is too small to be divided among the measurements of a release: raise it to 0.01 or more")]
+    Small,
     /// A sum of losses left the range of the integers that hold it.
     #[error("a sum of privacy losses is out of range")]
     Overflow,

@@ -46,7 +46,7 @@ pub(super) fn check(args: &SpecArgs, memory: Option<Memory>) -> Result<Answer, F
     let register = engine::open_register(&opened.spec, &opened.base, None, opened.register.as_ref())?;
     let register = register.map(|register| printable(register.path()));
     let promotions = catalogue::load(&opened.spec, &opened.base)?;
-    Costs::of(&opened.spec.privacy)?;
+    Costs::of(&opened.spec.privacy)?.divisible()?;
     let mut text = format!("{}: sound. Nothing was spent.\n", args.spec.display());
     for file in &report.files {
         let _ = writeln!(text, "  {}: {}", file.role, file.path);

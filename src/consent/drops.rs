@@ -60,6 +60,13 @@ enum Fate {
     Later,
 }
 
+impl Drop for Drops {
+    /// Unlocks at once: a process that was just started may still have a copy of the folder.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.folder, FlockOperation::Unlock);
+    }
+}
+
 impl Drops {
     /// Opens a folder, alone, and makes its folders `taken`, `done` and `refused` with mode 0700. A file is left alone until
     /// nobody has written to it for `settle`.

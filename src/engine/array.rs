@@ -15,6 +15,7 @@ use tactful_kernel::ledger::{Confirmation, Opening, Request, Reservation};
 use tactful_kernel::loss::LossError;
 use tactful_kernel::{Delta, Epsilon, InMemory, Lattice, Ledger, Line, Loss, Permit, Rho, accountant};
 
+use super::budget::LEAST_NANO;
 use super::{EngineError, sha256, year_cap};
 use crate::cluster::{ClusterError, DpKMeans, PrivateRecords};
 use crate::feature::{self, ArrayBounds, Unread};
@@ -22,6 +23,8 @@ use crate::profile::Z95;
 use crate::release::PublishError;
 use crate::release::publish::SingleFile;
 use crate::simulate::seeded_permit;
+use crate::source::RawError;
+use crate::source::memory::Memory;
 use crate::source::npy::{Npy, npy};
 use crate::source::numbers::Numbers;
 use crate::spec::{Privacy, Split};
@@ -204,10 +207,14 @@ fn cluster(
     let (lattice, whole) = fit.bounds.lattice(columns).map_err(ClusterError::from)?;
     let params = DpKMeans::params(fit.clusters, lattice.clone()).within(whole).stopped_by(Arc::clone(stop)).check()?;
     let (rho, epsilon, delta) = fit.price.terms()?;
+    if rho.nano() < LEAST_NANO {
+        return Err(LossError::Small.into());
+    }
     let mut payer = Payer::open(fit, Loss { rho, delta_atto: 0 }, columns)?;
     let rows = feature::array(rows, &fit.bounds, lattice.clone(), stop).map_err(|error| match error {
         Unread::Array(error) => EngineError::Array(error),
         Unread::Stopped => EngineError::Interrupted { spent: false },
+        Unread::Memory => RawError::memory("the array", &Memory::of_machine(), None).into(),
     })?;
     if stop.load(Ordering::Relaxed) {
         return Err(EngineError::Interrupted { spent: false });

@@ -18,6 +18,9 @@ pub(crate) const COUNT: u64 = 10;
 pub(crate) const QUALITY: u64 = 10;
 pub(crate) const REMAINDER: u64 = 10;
 
+/// Nano-ρ that a release needs at least: a fifth of it, the least share of clustering, is divided among some thirty measurements.
+pub(super) const LEAST_NANO: u64 = 1_000;
+
 /// One part in this many of the gate's share says how many customers have each sensitive trait; the rest is for its tests.
 const TRAITS_IN_GATE: u64 = 5;
 
@@ -48,6 +51,14 @@ impl Costs {
         // A year sets aside another part of its δ. One that is to hold a single release must hold it.
         let rho = rho.min(year_cap(privacy)?.0.rho);
         Ok(Self { loss: Loss { rho, delta_atto }, clusters_delta, remainder_delta, split: privacy.split })
+    }
+
+    /// Whether every measurement of a release gets something.
+    ///
+    /// # Errors
+    /// [`LossError::Small`] when ρ is so small that a run would spend it and then lack a part.
+    pub fn divisible(&self) -> Result<(), LossError> {
+        if self.loss.rho.nano() < LEAST_NANO { Err(LossError::Small) } else { Ok(()) }
     }
 
     /// The part of ρ that `per_mille` is.

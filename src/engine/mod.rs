@@ -181,6 +181,7 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
     let register = open_register(spec, &job.base, Some(&job.out), job.register.as_ref())?;
     let promotions = catalogue::load(spec, &job.base)?;
     let costs = Costs::of(&spec.privacy)?;
+    costs.divisible()?;
     let mut ledger = open_ledger(spec, &job.ledger)?;
     let request = Request {
         loss: costs.loss,

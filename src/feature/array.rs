@@ -75,6 +75,9 @@ pub enum Unread {
     /// Somebody said stop.
     #[error("interrupted while rows were read")]
     Stopped,
+    /// There is no room for their lattice.
+    #[error("there is not enough memory for the rows")]
+    Memory,
 }
 
 /// The rows of an array on the lattice of its bounds. NaN counts as the lower bound; what lies outside of the bounds
@@ -93,6 +96,8 @@ pub fn array<'a>(
     let ends: Vec<(f64, f64)> = (0..columns).map(|column| bounds.ends(column)).collect();
     BoundedFeatures::build(lattice, 0, 0, numbers.rows(), |mut table, rows| {
         let all = table.rows();
+        // Where there is no room, a reservation that cannot fail would end the process and say of how many rows it was.
+        Vec::<i16>::new().try_reserve_exact(all.saturating_mul(columns)).map_err(|_| Unread::Memory)?;
         rows.reserve(all);
         let mut block = vec![0.0; BLOCK.min(all) * columns];
         for start in (0..all).step_by(BLOCK) {

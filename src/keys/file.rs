@@ -41,6 +41,13 @@ pub(super) struct Folder {
     trust: Trust,
 }
 
+impl Drop for Folder {
+    /// Unlocks at once. Closed alone, the folder stays locked while a process that was just started still has a copy of it.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.fd, FlockOperation::Unlock);
+    }
+}
+
 impl Folder {
     pub fn open(path: &Path, trust: Trust) -> Result<Self, KeyError> {
         let shown = printable(path);

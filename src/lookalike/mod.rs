@@ -29,8 +29,9 @@ pub use measure::{Measured, measure};
 
 /// Customers of a simulated shop at most.
 const MOST_CUSTOMERS: f64 = 100_000_000.0;
-/// Customers that a release alone may ask for: a file that somebody edited fills no disk.
+/// Customers, and lines of all of them, that a release alone may ask for: a file that somebody edited fills no disk.
 const UNASKED: f64 = 10_000_000.0;
+const UNASKED_LINES: f64 = 1e9;
 
 /// What is asked of a look-alike besides the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,10 @@ pub enum LookalikeError {
     #[error("the release cannot be imitated: {0}; use an untouched release.json")]
     Shape(&'static str),
     /// It says nothing of how many customers there are.
-    #[error("the release does not say of a number of customers from 1 to 10,000,000; name one with --customers")]
+    #[error(
+        "the release does not say of a number of customers from 1 to 10,000,000 with 1,000,000,000 lines at most; name one with \
+         --customers"
+    )]
     Customers,
     /// Its window is longer than a simulated shop has days.
     #[error("the release's window is longer than ten years; there is no simulated shop of so many days")]
@@ -134,6 +138,9 @@ pub fn like(release: &Release, wanted: &Wanted) -> Result<Lookalike, LookalikeEr
     let description = fit::fit(&shop, &spec, &targets, &goods)?;
     let shop = Shop { description: Arc::new(description), ..shop };
     shop.check()?;
+    if wanted.customers.is_none() && shop.expected_lines() > UNASKED_LINES {
+        return Err(LookalikeError::Customers);
+    }
     Ok(Lookalike { shop, spec, unsold: goods.unsold })
 }
 

@@ -1,6 +1,6 @@
 //! What to sweep over: lists of values, and the cells that they make.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{Days, NaiveDate};
@@ -258,7 +258,14 @@ impl Grid {
                 Some(number) => Ok((1..=number).collect()),
                 None => Err(SweepError::grid("seeds", format!("{number} seeds are not between 1 and {MOST_DRAWS}"))),
             },
-            Some(Seeds::List(seeds)) => list("seeds", Some(seeds), 0, |&seed| Ok(seed)),
+            Some(Seeds::List(seeds)) => {
+                let again = seeds.iter().collect::<HashSet<_>>().len() < seeds.len().min(MOST_DRAWS);
+                if again {
+                    Err(SweepError::grid("seeds", TWICE))
+                } else {
+                    list("seeds", Some(seeds), 0, |&seed| Ok(seed))
+                }
+            }
         }
     }
 
@@ -333,6 +340,8 @@ fn subset(entries: &[String], features: &[Feature]) -> Result<Vec<usize>, SweepE
     Ok(used.into_iter().collect())
 }
 
+const TWICE: &str = "a value stands there twice";
+
 /// The values of a dimension: those written, each checked, or the spec's own.
 fn list<A: PartialEq, B>(
     at: &'static str,
@@ -351,9 +360,9 @@ fn list<A: PartialEq, B>(
         .iter()
         .enumerate()
         .map(|(index, value)| {
-            // Long lists are lists of seeds that somebody numbered.
+            // Longer ones are lists of seeds, which were looked at.
             let again = written.len() <= 10_000 && written[..index].contains(value);
-            if again { Err("a value stands there twice".to_owned()) } else { check(value) }
+            if again { Err(TWICE.to_owned()) } else { check(value) }
         })
         .map(|value| value.map_err(|reason| SweepError::grid(at, reason)))
         .collect()

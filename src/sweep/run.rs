@@ -382,6 +382,8 @@ impl<'a> Running<'a> {
         let (drawn, outcome) = match drawn(sample, &task.cell.spec, self.plan.seeds[task.seed], self.stop) {
             Ok(drawn) => (Some(drawn), RELEASED.to_owned()),
             Err(EngineError::Interrupted { .. }) => return Ok(()),
+            // A defect is no observation.
+            Err(error @ EngineError::Internal(_)) => return Err(error.into()),
             Err(error) => (None, error.code().to_owned()),
         };
         let placed = drawn.as_ref().map(|drawn| Arc::new(metrics::place(sample, drawn)));

@@ -43,8 +43,8 @@ impl Default for PlanOptions {
 /// The usual spread of simulated customers.
 const SPREAD: f64 = 0.3;
 
-/// The smallest ε that is looked at.
-const EPSILON_MIN: f64 = 0.001;
+/// The smallest ε that is looked at: a run refuses one that leaves nothing for each of its measurements.
+const EPSILON_MIN: f64 = 0.005;
 
 /// The smallest ε, at the spec's δ and split, at which a release for `customers` customers reaches all `targets`.
 ///
@@ -101,7 +101,7 @@ fn planned(
         return Err(TargetError::Options("the spread of simulated customers is from 0.01 to 1 half-range").into());
     }
     if !(EPSILON_MIN..=20.0).contains(&options.epsilon_max) {
-        return Err(TargetError::Options("the largest epsilon to look at is from 0.001 to 20").into());
+        return Err(TargetError::Options("the largest epsilon to look at is from 0.005 to 20").into());
     }
     let ask = Ask { spec, customers, own, targets: wanted(spec, targets) };
     let exact = ask.smallest(options.epsilon_max, |forecast| {

@@ -9,7 +9,7 @@ use rand_distr::StandardNormal;
 use rayon::prelude::*;
 use tactful_kernel::{BoundedFeatures, InMemory, Lattice, Loss, Raw, Rho};
 
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, Shares};
 use crate::contract::RULES;
 use crate::engine::{Costs, Drawn, EngineError, measure};
 use crate::feature::{self, ExactRow};
@@ -22,6 +22,9 @@ const PER_SEGMENT: u64 = 400;
 
 /// Nano-ρ beyond which noise is nothing beside the customers drawn, and more of it would only take time.
 const MOST_RHO: u64 = 100_000_000_000;
+
+/// The same where sites lie on a grid, of which there are the more, the less noise there is.
+const MOST_RHO_ON_A_GRID: u64 = 2_000_000_000;
 
 /// Populations that are drawn; a run takes one of them and noise of its own.
 pub(super) const POPULATIONS: u64 = 32;
@@ -44,6 +47,8 @@ pub(super) struct Pilot {
     pub units: u64,
     /// Customers asked about, per customer drawn.
     pub thinned: f64,
+    /// Of the noise.
+    seed: u64,
     populations: Vec<Population>,
 }
 
@@ -103,7 +108,7 @@ impl Pilot {
         let lattice = feature::lattice(&spec).map_err(ClusterError::from)?;
         let draw = |index: u64| Population::draw(&spec, &lattice, units, spread, mixed(seed, 2 * index));
         let populations = (0..POPULATIONS).into_par_iter().map(draw).collect::<Result<_, _>>()?;
-        Ok(Self { spec, lattice, units, thinned, populations })
+        Ok(Self { spec, lattice, units, thinned, seed, populations })
     }
 
     /// Releases at this cost, one a seed but for those that noise alone made a run refuse.
@@ -112,11 +117,13 @@ impl Pilot {
     /// many times larger, squared.
     pub(super) fn runs(&self, costs: &Costs, seeds: std::ops::Range<u64>) -> Result<Vec<Off>, EngineError> {
         let nano = costs.loss.rho.nano() as f64 * self.thinned.powi(2);
-        let rho = Rho::from_nano((nano as u64).clamp(1, MOST_RHO))?;
+        let grid = self.lattice.dim() <= Shares::GRID_DIM;
+        let most = if grid { MOST_RHO_ON_A_GRID } else { MOST_RHO };
+        let rho = Rho::from_nano((nano as u64).clamp(1, most))?;
         let costs = Costs { loss: Loss { rho, ..costs.loss }, ..*costs };
         let run = |seed: u64| {
             let population = &self.populations[(seed % self.populations.len() as u64) as usize];
-            let permit = seeded_permit(costs.loss, mixed(seed, 1));
+            let permit = seeded_permit(costs.loss, mixed(seed, 1).wrapping_add(mixed(self.seed, 0)));
             match measure(&population.data, &self.spec, &costs, permit, &mut |_| Ok(())) {
                 Ok(drawn) => Some(Ok(self.off(population, &drawn))),
                 Err(EngineError::Gate(_)) => Some(Ok(Off::default())),
@@ -144,7 +151,7 @@ impl Pilot {
             Population::of(&spec, &lattice, &drawn)
         };
         let populations = (0..POPULATIONS).into_par_iter().map(draw).collect::<Result<_, _>>()?;
-        Ok(Self { spec, lattice, units, thinned, populations })
+        Ok(Self { spec, lattice, units, thinned, seed, populations })
     }
 
     /// Rows as they are, for a test.
@@ -153,7 +160,7 @@ impl Pilot {
         let lattice = feature::lattice(spec).map_err(ClusterError::from)?;
         let population = Population::of(spec, &lattice, &rows.iter().collect::<Vec<_>>())?;
         let units = rows.len() as u64;
-        Ok(Self { spec: spec.clone(), lattice, units, thinned: 1.0, populations: vec![population] })
+        Ok(Self { spec: spec.clone(), lattice, units, thinned: 1.0, seed: 1, populations: vec![population] })
     }
 
     fn off(&self, population: &Population, drawn: &Drawn) -> Off {
