@@ -96,6 +96,36 @@ def test_the_number_of_private_rows_decides_nothing(paid: dict[str, Any], simula
         DPKMeans(**simulated).fit(np.zeros((0, 2)))
 
 
+class Produced:
+    """Hands out an array of Arrow as a stream: PyArrow's own tables have no validity of rows."""
+
+    def __init__(self, *chunks: pa.Array) -> None:
+        self.chunks = pa.chunked_array(chunks)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.chunks.__arrow_c_stream__(requested_schema)
+
+
+def structs(numbers: np.ndarray, missing: np.ndarray) -> pa.StructArray:
+    columns = [pa.array(column) for column in numbers.T]
+    return pa.StructArray.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))], mask=pa.array(missing))
+
+
+def test_rows_that_are_missing_as_a_whole_are_not_read(paid: dict[str, Any], simulated: dict[str, Any], rows: np.ndarray) -> None:
+    missing = np.ones(3000, dtype=bool)
+    ones = structs(np.ones((3000, 2)), missing)
+    for X in (Produced(ones), Produced(ones.slice(7, 100), ones.slice(107)), ones):
+        model = DPKMeans(**{**paid, "n_clusters": 1, "epsilon_per_year": 10.0}).fit(X)
+        assert np.allclose(model.cluster_centers_, -1, atol=0.1)
+    one = np.zeros(len(rows), dtype=bool)
+    assert (centres(simulated, Produced(structs(rows, one))) == centres(simulated, rows)).all()
+    one[4500] = True
+    for X in (Produced(structs(rows, one)), Produced(structs(rows, one).slice(4400))):
+        with pytest.raises(tactful.DataError, match="NaN or inf"):
+            DPKMeans(**simulated).fit(X)
+    assert (centres(simulated, Produced(structs(rows, one).slice(4501))) == centres(simulated, rows[4501:])).all()
+
+
 def test_masked_cells_are_missing_and_what_lies_under_the_mask_is_not_read(paid: dict[str, Any], simulated: dict[str, Any], rows: np.ndarray) -> None:
     for kind in (np.float64, np.float32, np.int64):
         masked = np.ma.MaskedArray(np.full((3000, 2), 1, dtype=kind), mask=True)
