@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import secrets
 import sys
 import warnings
@@ -182,7 +183,8 @@ class DPKMeans:
         ----------
         X : array of shape (n_rows, n_features)
             One row a person. NumPy arrays of any strides, Polars, PyArrow, pandas and whatever has Arrow's PyCapsule interface are read in place:
-            float64, float32, whole numbers, booleans. Nobody may write to them meanwhile.
+            float64, float32, whole numbers, booleans. Nobody may write to them meanwhile. Lists and objects do for public and simulated rows
+            alone: whether they are numbers is in their cells.
         y : ignored
 
         Returns
@@ -218,10 +220,12 @@ class DPKMeans:
                 f"data={self.data!r}: the noise has a seed, so nothing that comes of this fit protects anybody", NotProtected, stacklevel=2
             )
         found = json.loads(_tactful.fit(rows, clusters=clusters, bounds=bounds, epsilon=epsilon, rho=rho, delta=delta, seed=seed, payer=payer))
-        self._take(found, names if names is not None else _named(rows, X))
+        self._take(found, names if names is not None else _named(rows, X), bounds)
         return self
 
-    def _take(self, found: dict[str, Any], names: list[str] | None) -> None:
+    def _take(self, found: dict[str, Any], names: list[str] | None, bounds: Any) -> None:
+        # The parameters may be set anew, the centres stay what they are.
+        self._fitted: tuple[Any, str] = (bounds, self.data)
         centres = np.array(found["centres"], dtype=np.float64)
         self.cluster_centers_ = centres
         self.cluster_centers_std_ = np.array(found["sigma"], dtype=np.float64)
@@ -261,7 +265,7 @@ class DPKMeans:
         Parameters
         ----------
         X : array of shape (n_rows, n_features)
-            As for `fit`. Rows are moved within the bounds first.
+            As for `fit`. Rows are moved within the bounds of the fit first.
 
         Returns
         -------
@@ -269,13 +273,14 @@ class DPKMeans:
         """
         if not hasattr(self, "cluster_centers_"):
             raise _not_fitted(type(self).__name__)
-        private = self.data == "private"
+        bounds, data = self._fitted
+        private = data == "private"
         names = names_of(X)
         rows = rows_of(X, private=private)
-        self._same_columns(names, rows)
+        self._same_columns(names if names is not None else _named(rows, X), rows)
         if not private:
             refuse_flaws(rows, X)
-        placed = _tactful.predict(rows, bounds=self._bounds(), centres=self.cluster_centers_.tolist())
+        placed = _tactful.predict(rows, bounds=bounds, centres=self.cluster_centers_.tolist())
         labels: npt.NDArray[np.int32] = np.frombuffer(placed, dtype=np.int32).copy()
         return labels
 
@@ -339,7 +344,7 @@ class DPKMeans:
         missing = [name for name, value in paid.items() if value is None]
         if missing:
             raise UsageError(f"private rows are paid for by a ledger: give {', '.join(missing)}")
-        ledger = None if self.ledger is None else str(self.ledger)
+        ledger = _file("ledger", self.ledger)
         year = _number("epsilon_per_year", self.epsilon_per_year), _number("delta_per_year", self.delta_per_year)
         assert year[0] is not None and year[1] is not None
         return None, (ledger, str(self.population), year[0], year[1])
@@ -383,6 +388,15 @@ def _number(name: str, value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         raise UsageError(f"{name} must be a number") from None
+
+
+def _file(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return os.fsdecode(os.fspath(value))
+    except TypeError:
+        raise UsageError(f"{name} must be a path") from None
 
 
 def _named(rows: _tactful.Rows, X: Any) -> list[str] | None:

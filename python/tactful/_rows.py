@@ -20,7 +20,7 @@ def rows_of(X: Any, *, private: bool) -> _tactful.Rows:
     Parameters
     ----------
     X : array of shape (n_rows, n_columns)
-        NumPy, pandas, Polars, PyArrow or anything with Arrow's PyCapsule interface; else what ``numpy.asarray`` takes.
+        NumPy, pandas, Polars, PyArrow or anything with Arrow's PyCapsule interface, or NumPy's; public rows also as lists. What is masked is missing.
     private : bool
         Whether rows are protected: then the only errors are about what is public.
     """
@@ -64,6 +64,8 @@ def _pandas(X: Any) -> _tactful.Rows:
     if len(kinds) == 1 and isinstance(next(iter(kinds)), np.dtype):
         # One block of numbers: a view.
         return _numpy(X.to_numpy(), private=True)
+    if any(kind.kind == "f" and getattr(kind, "itemsize", 8) not in (4, 8) for kind in kinds):
+        return _copied(X)
     try:
         # An index that is kept would be taken for a column.
         return _tactful.Rows.from_arrow(X.reset_index(drop=True))
@@ -71,7 +73,13 @@ def _pandas(X: Any) -> _tactful.Rows:
         raise
     except Exception:  # without PyArrow; what else went wrong could quote a cell
         pass
-    return _numpy(X.to_numpy(dtype=np.float64, na_value=np.nan), private=True)
+    return _copied(X)
+
+
+def _copied(X: Any) -> _tactful.Rows:
+    # A warning would tell that a number is too large.
+    with np.errstate(all="ignore"):
+        return _numpy(X.to_numpy(dtype=np.float64, na_value=np.nan), private=True)
 
 
 def _is_number(pd: Any, kind: Any) -> bool:
@@ -79,6 +87,12 @@ def _is_number(pd: Any, kind: Any) -> bool:
 
 
 def _numpy(X: Any, private: bool) -> _tactful.Rows:
+    if private and not any(hasattr(X, name) for name in ("__array__", "__array_interface__", "__array_struct__")):
+        # Of a list it is its cells that decide whether it is an array, and of numbers.
+        raise DataError(
+            "private rows must be a NumPy array of numbers, or a frame with number types, and not a list or another object; "
+            'numpy.array(X, dtype="float64") makes one', "array.type"
+        )
     try:
         array = np.asarray(X)
     except Exception:
@@ -89,21 +103,33 @@ def _numpy(X: Any, private: bool) -> _tactful.Rows:
         if private:
             # Trying would end in an error that quotes a cell.
             raise DataError('X must be of numbers, not of text or objects; convert it with .astype("float64")', "array.type")
-        array = array.astype(np.float64)
+        X = X.astype(np.float64) if isinstance(X, np.ma.MaskedArray) else array.astype(np.float64)
+        array = np.asarray(X)
     if array.dtype.kind not in "fiub":
         raise DataError("X must be of numbers, not of dates or records", "array.type")
     if array.ndim != 2:
         remedy = "Reshape your data either using array.reshape(-1, 1) if it has a single column or array.reshape(1, -1) if a single row"
         raise DataError(f"Expected 2D array, got {array.ndim}D. {remedy}", "array.dimensions")
-    if not array.dtype.isnative or (array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
-        array = array.astype(np.float64)
+    # A warning would tell that a number is too large.
+    with np.errstate(all="ignore"):
+        if isinstance(X, np.ma.MaskedArray):
+            masked: Any = X.astype(np.float64)
+            array = masked.filled(np.nan)
+        elif not array.dtype.isnative or (array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
+            array = array.astype(np.float64)
     return _tactful.Rows.from_numpy(array)
 
 
 def names_of(X: Any) -> list[str] | None:
     """The columns' names of a frame or table; none for arrays, and for names that are not all text."""
-    names = getattr(X, "column_names", None) if not hasattr(X, "columns") else X.columns
-    if names is None or callable(names) or isinstance(X, np.ndarray):
+    if isinstance(X, np.ndarray):
         return None
-    found = list(names)
-    return found if found and all(isinstance(name, str) for name in found) else None
+    # PyArrow's `columns` are the columns themselves; a frame of pandas has its columns as attributes.
+    for place in ("columns",) if type(X).__module__.split(".")[0] == "pandas" else ("columns", "column_names"):
+        names = getattr(X, place, None)
+        if names is None or callable(names):
+            continue
+        found = list(names)
+        if found and all(isinstance(name, str) for name in found):
+            return found
+    return None

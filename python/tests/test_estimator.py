@@ -168,3 +168,21 @@ def test_seeded_noise_warns_where_the_call_stands(simulated: dict[str, Any], row
     with pytest.warns(tactful.NotProtected, match="protects anybody") as caught:
         DPKMeans(**simulated).fit(rows)
     assert caught[0].filename == __file__
+
+
+def test_parameters_that_are_set_after_the_fit_do_not_change_what_it_places(simulated: dict[str, Any], rows: np.ndarray) -> None:
+    lower, upper = np.full(3, -1.0), np.full(3, 1.0)
+    model = DPKMeans(**{**simulated, "bounds": (lower, upper)}).fit(rows)
+    labels = model.predict(rows)
+    lower[:], upper[:] = 0.9, 1.0
+    assert (model.predict(rows) == labels).all()
+    model.set_params(bounds=(5.0, 6.0), data="private")
+    assert (model.predict(rows) == labels).all() and (pickle.loads(pickle.dumps(model)).predict(rows) == labels).all()
+    with pytest.raises(tactful.DataError, match="NaN or inf"):
+        model.predict(np.full((2, 3), np.nan))
+    # A clone is not fitted, and has the new ones.
+    other = clone(model)
+    assert other.bounds == (5.0, 6.0) and not hasattr(other, "_fitted") and not hasattr(other, "cluster_centers_")
+    # Centres that are fitted anew are those of the new bounds.
+    model.set_params(bounds=(-0.5, 0.5), data="simulated").fit(rows)
+    assert (np.abs(model.cluster_centers_) <= 0.5).all()

@@ -90,6 +90,19 @@ def test_terms_that_cannot_be_leave_no_ledger(paid: dict[str, Any], rows: np.nda
     assert not paid["ledger"].exists()
 
 
+@pytest.mark.parametrize("ledger", [True, 3.5, object()])
+def test_a_ledger_that_is_no_path_is_told_and_none_is_made(paid: dict[str, Any], rows: np.ndarray, ledger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(tactful.UsageError, match="ledger must be a path"):
+        DPKMeans(**{**paid, "ledger": ledger}).fit(rows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_ledger_may_be_named_as_paths_are(paid: dict[str, Any], rows: np.ndarray) -> None:
+    for named in (paid["ledger"], str(paid["ledger"]), os.fsencode(paid["ledger"])):
+        assert DPKMeans(**{**paid, "ledger": named}).fit(rows).privacy_receipt_.ledger == str(paid["ledger"])
+
+
 def test_a_file_that_is_no_ledger_is_told(paid: dict[str, Any], rows: np.ndarray) -> None:
     paid["ledger"].write_text("not a ledger" * 100)
     with pytest.raises(tactful.LedgerError):

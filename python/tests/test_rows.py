@@ -48,6 +48,7 @@ def test_every_kind_of_the_same_rows_gives_the_same_centres(simulated: dict[str,
         "pandas": pd.DataFrame(rows, columns=names),
         "pandas mixed": pd.DataFrame({"a": rows[:, 0].astype(np.float32), "b": rows[:, 1], "c": rows[:, 2]}),
         "pandas index": pd.DataFrame({"a": rows[:, 0].astype(np.float32), "b": rows[:, 1], "c": rows[:, 2]}, index=[f"i{i}" for i in range(len(rows))]),
+        "masked": np.ma.MaskedArray(rows),
         "pandas nullable": pd.DataFrame(rows, columns=names).astype("Float64"),
     }
     for kind, X in kinds.items():
@@ -93,6 +94,84 @@ def test_the_number_of_private_rows_decides_nothing(paid: dict[str, Any], simula
         assert model.privacy_receipt_.recorded
     with pytest.raises(tactful.DataError, match="0 sample"):
         DPKMeans(**simulated).fit(np.zeros((0, 2)))
+
+
+class Produced:
+    """Hands out an array of Arrow as a stream: PyArrow's own tables have no validity of rows."""
+
+    def __init__(self, *chunks: pa.Array) -> None:
+        self.chunks = pa.chunked_array(chunks)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.chunks.__arrow_c_stream__(requested_schema)
+
+
+def structs(numbers: np.ndarray, missing: np.ndarray) -> pa.StructArray:
+    columns = [pa.array(column) for column in numbers.T]
+    return pa.StructArray.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))], mask=pa.array(missing))
+
+
+def test_rows_that_are_missing_as_a_whole_are_not_read(paid: dict[str, Any], simulated: dict[str, Any], rows: np.ndarray) -> None:
+    missing = np.ones(3000, dtype=bool)
+    ones = structs(np.ones((3000, 2)), missing)
+    for X in (Produced(ones), Produced(ones.slice(7, 100), ones.slice(107)), ones):
+        model = DPKMeans(**{**paid, "n_clusters": 1, "epsilon_per_year": 10.0}).fit(X)
+        assert np.allclose(model.cluster_centers_, -1, atol=0.1)
+    one = np.zeros(len(rows), dtype=bool)
+    assert (centres(simulated, Produced(structs(rows, one))) == centres(simulated, rows)).all()
+    one[4500] = True
+    for X in (Produced(structs(rows, one)), Produced(structs(rows, one).slice(4400))):
+        with pytest.raises(tactful.DataError, match="NaN or inf"):
+            DPKMeans(**simulated).fit(X)
+    assert (centres(simulated, Produced(structs(rows, one).slice(4501))) == centres(simulated, rows[4501:])).all()
+
+
+def test_masked_cells_are_missing_and_what_lies_under_the_mask_is_not_read(paid: dict[str, Any], simulated: dict[str, Any], rows: np.ndarray) -> None:
+    for kind in (np.float64, np.float32, np.int64):
+        masked = np.ma.MaskedArray(np.full((3000, 2), 1, dtype=kind), mask=True)
+        model = DPKMeans(**{**paid, "n_clusters": 1, "epsilon_per_year": 10.0}).fit(masked)
+        assert np.allclose(model.cluster_centers_, -1, atol=0.1), kind
+    one = np.ma.MaskedArray(rows)
+    one[4500, 1] = np.ma.masked
+    for X in (one, one.astype(object)):
+        with pytest.raises(tactful.DataError, match="NaN or inf"):
+            DPKMeans(**simulated).fit(X)
+
+
+def test_half_floats_in_a_frame_are_numbers(simulated: dict[str, Any], rows: np.ndarray) -> None:
+    halves = pd.DataFrame({"a": rows[:, 0].astype(np.float16), "b": rows[:, 1], "c": rows[:, 2]}, index=[f"i{i}" for i in range(len(rows))])
+    assert (centres(simulated, halves) == centres(simulated, halves.astype(np.float64))).all()
+    assert (centres(simulated, halves.astype(np.float16)) == centres(simulated, halves.astype(np.float16).astype(np.float64))).all()
+
+
+def test_numbers_too_large_for_a_float_are_clamped_without_a_warning(paid: dict[str, Any], recwarn: pytest.WarningsRecorder) -> None:
+    huge = np.full((1000, 2), np.longdouble("1e4000"))
+    with np.errstate(all="raise"):
+        for X in (huge, np.ma.MaskedArray(huge), pd.DataFrame({"a": huge[:, 0], "b": np.ones(1000)})):
+            DPKMeans(**{**paid, "epsilon_per_year": 10.0}).fit(X)
+    assert not list(recwarn)
+
+
+CELLS: list[Any] = [[[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, None]], [[2**70, 1]], [[1.0, 2.0], [3.0]], [], [[]], [["1", "2"]], ((1.0, 2.0),)]
+
+
+def test_private_lists_and_objects_are_refused_whatever_their_cells_say(paid: dict[str, Any], simulated: dict[str, Any]) -> None:
+    def text(X: Any) -> str:
+        with pytest.raises(tactful.DataError) as caught:
+            DPKMeans(**paid).fit(X)
+        assert caught.value.code == "array.type"
+        return str(caught.value)
+
+    assert len({text(X) for X in CELLS}) == 1
+    assert len({text(np.array(X, dtype=object)) for X in ([[1.0, 2.0]], [[1.0, None]], [[2**70, 1.0]])}) == 1
+    assert len({text(pd.DataFrame({"a": pd.Series(X, dtype=object), "b": pd.Series(X, dtype=object)})) for X in ([1.0, 2.0], [1.0, None], [2**70], [])}) == 1
+    assert "numpy.array" in text(CELLS[0])
+    assert not paid["ledger"].exists()
+    # The remedies do, and no rows at all are no error.
+    DPKMeans(**paid).fit(np.array(CELLS[1], dtype="float64"))
+    DPKMeans(**paid).fit(pd.DataFrame({"a": pd.Series([], dtype="float64"), "b": pd.Series([], dtype="Int64")}))
+    with pytest.raises(tactful.DataError, match="NaN or inf"):
+        DPKMeans(**simulated).fit(CELLS[1])
 
 
 SECRET = "Rosalind-Franklin"
@@ -171,3 +250,28 @@ def test_names_of_columns_are_kept_and_compared(simulated: dict[str, Any], rows:
         model.predict(rows)
     model.fit(rows)
     assert not hasattr(model, "feature_names_in_")
+
+
+def test_names_of_arrows_tables_are_compared_too(simulated: dict[str, Any], rows: np.ndarray) -> None:
+    class Bare:
+        """A producer that tells its names in its schema alone."""
+
+        def __init__(self, table: pa.Table) -> None:
+            self.table = table
+
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            return self.table.__arrow_c_stream__(requested_schema)
+
+    table = pa.table(dict(zip("xyz", rows.T)))
+    kinds: list[Any] = [lambda t: t, lambda t: t.combine_chunks().to_batches()[0], lambda t: t.to_reader(), Bare]
+    for kind in kinds:
+        model = DPKMeans(**simulated).fit(kind(table))
+        assert list(model.feature_names_in_) == ["x", "y", "z"]
+        assert (model.predict(kind(table)) == model.predict(pl.DataFrame(rows, schema=["x", "y", "z"]))).all()
+        with pytest.raises(tactful.DataError, match="same order"):
+            model.predict(kind(table.select(["z", "y", "x"])))
+
+
+def test_a_column_of_values_is_not_taken_for_names(simulated: dict[str, Any], rows: np.ndarray) -> None:
+    frame = pd.DataFrame(rows, columns=[0, 1, "column_names"])
+    assert not hasattr(DPKMeans(**simulated).fit(frame), "feature_names_in_")

@@ -159,6 +159,14 @@ impl Cells for Columns {
                     Float64 f64, Float32 f32, Int64 i64, Int32 i32, Int16 i16, Int8 i8,
                     UInt64 u64, UInt32 u32, UInt16 u16, UInt8 u8);
             }
+            // A row that is missing as a whole: what lies in its columns is nobody's.
+            if let Some(valid) = chunk.table.validity().filter(|valid| valid.unset_bits() > 0) {
+                for (row, numbers) in now.chunks_exact_mut(width).enumerate() {
+                    if !valid.get_bit(first + row) {
+                        numbers.fill(f64::NAN);
+                    }
+                }
+            }
             (at, rest) = (at + count, later);
         }
     }
