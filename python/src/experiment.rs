@@ -15,7 +15,7 @@ use tactful::spec;
 use tactful::sweep::{self, Grid, MARK, Progress, Sweep, SweepError};
 
 use crate::errors::{made, raise, usage};
-use crate::job::{interrupted, not_forked};
+use crate::job::{interrupted, not_forked, stopped};
 use crate::work::{Ended, at_leave};
 
 /// Sweeps a spec over a grid, which is JSON with the keys of docs/sweep.md. `progress` is called with stage, done and of. JSON.
@@ -56,13 +56,12 @@ pub(crate) fn sweep_over(
             });
             Ok(value.to_string())
         }
-        Ended::Stopped(_, Some(Err(error))) | Ended::Done(Err(error))
-            if !matches!(error, SweepError::Interrupted { .. }) =>
-        {
-            Err(failed(py, &error))
-        }
-        Ended::Done(Err(_)) => Err(raise(py, &EngineError::Interrupted { spent: false })),
-        Ended::Stopped(signal, _) => Err(interrupted(py, signal, false)),
+        Ended::Done(Err(SweepError::Interrupted { .. })) => Err(raise(py, &EngineError::Interrupted { spent: false })),
+        Ended::Done(Err(error)) => Err(failed(py, &error)),
+        Ended::Stopped { signal, result, .. } => Err(stopped(py, signal, result, |error| {
+            (!matches!(error, SweepError::Interrupted { .. })).then(|| failed(py, &error))
+        })),
+        Ended::Left(signal) => Err(interrupted(py, signal, false, None)),
     }
 }
 
@@ -105,6 +104,7 @@ pub(crate) fn simulate_shop(
     wishes: Wishes,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
+    not_forked(py)?;
     let planned = py.detach(|| planned(&wishes));
     let (made_up, text, unsold) = planned.map_err(|(code, exit, message)| made(py, code, exit, &message, None))?;
     spec::parse(&text).map_err(|error| raise(py, &error.into()))?;
@@ -128,12 +128,11 @@ pub(crate) fn simulate_shop(
             });
             Ok(value.to_string())
         }
-        Ended::Done(Err(Unwritten::Output(error))) => Err(raise(py, &error.into())),
-        Ended::Done(Err(Unwritten::Shop(error))) => {
-            let (code, exit, message) = of_shop(&error);
-            Err(made(py, code, exit, &message, None))
-        }
-        Ended::Stopped(signal, _) => Err(interrupted(py, signal, false)),
+        Ended::Done(Err(error)) => Err(unwritten(py, error)),
+        Ended::Stopped { signal, result, .. } => Err(stopped(py, signal, result, |error| {
+            (!matches!(error, Unwritten::Shop(SimulateError::Stopped))).then(|| unwritten(py, error))
+        })),
+        Ended::Left(signal) => Err(interrupted(py, signal, false, None)),
     }
 }
 
@@ -218,6 +217,16 @@ impl From<SimulateError> for Unwritten {
 impl From<PublishError> for Unwritten {
     fn from(error: PublishError) -> Self {
         Self::Output(error)
+    }
+}
+
+fn unwritten(py: Python<'_>, error: Unwritten) -> PyErr {
+    match error {
+        Unwritten::Output(error) => raise(py, &error.into()),
+        Unwritten::Shop(error) => {
+            let (code, exit, message) = of_shop(&error);
+            made(py, code, exit, &message, None)
+        }
     }
 }
 

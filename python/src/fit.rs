@@ -14,7 +14,8 @@ use tactful::source::numbers::{BLOCK, Numbers};
 use tactful::spec;
 use tactful_kernel::{Delta, Epsilon, Line, Rho};
 
-use crate::errors::{made, raise, usage};
+use crate::errors::{made, panicked, raise, usage};
+use crate::job::{interrupted, may_have_spent};
 use crate::rows::Rows;
 use crate::work::{Ended, scoped};
 
@@ -71,15 +72,17 @@ pub(crate) fn fit(
     match ended {
         Ended::Done(Ok(centres)) => answer(py, &centres, columns, ledger),
         Ended::Done(Err(error)) => Err(raise(py, &error)),
-        Ended::Stopped(signal, result) => {
-            let spent = match result {
-                Some(Ok(centres)) => !centres.simulated,
-                Some(Err(EngineError::Interrupted { spent })) => spent,
-                Some(Err(error)) => return Err(raise(py, &error)),
-                None => false,
+        Ended::Stopped { signal, result, .. } => {
+            // Where the thread does not say how far it came, it may have spent.
+            let (spent, cause) = match result {
+                Some(Ok(centres)) => (!centres.simulated, None),
+                Some(Err(EngineError::Interrupted { spent })) => (spent, None),
+                Some(Err(error)) => (ledger.is_some() && may_have_spent(&error), Some(raise(py, &error))),
+                None => (ledger.is_some(), Some(panicked(py))),
             };
-            Err(crate::job::interrupted(py, signal, spent))
+            Err(interrupted(py, signal, spent, cause))
         }
+        Ended::Left(signal) => Err(interrupted(py, signal, ledger.is_some(), None)),
     }
 }
 

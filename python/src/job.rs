@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use serde_json::{Value, json};
-use tactful::engine::{self, Costs, EngineError, Job, PlanOptions, RegisterAt, RequestId, Step, TargetError, Targets};
+use tactful::engine::{
+    self, Costs, EngineError, Exit, Job, PlanOptions, RegisterAt, RequestId, Step, TargetError, Targets,
+};
 use tactful::keys::Place;
 use tactful::promotion::catalogue;
 use tactful::simulate::DEMO_SPEC;
@@ -15,7 +17,7 @@ use tactful::source::memory::{Memory, NotASize};
 use tactful::spec::{self, RegisterFile, Spec};
 use tactful::{audit as auditor, feature, release};
 
-use crate::errors::{made, raise, usage};
+use crate::errors::{made, panicked, raise, usage};
 use crate::fit::is_forked;
 use crate::work::{Ended, at_leave};
 
@@ -72,11 +74,40 @@ pub(crate) fn ledger_to_spend(py: Python<'_>, named: Option<PathBuf>, population
     Ok(path)
 }
 
-/// What to raise for a signal: Python's own exception, which says whether the budget is spent.
-pub(crate) fn interrupted(py: Python<'_>, signal: PyErr, spent: bool) -> PyErr {
-    let made =
-        py.import("tactful._errors").and_then(|errors| errors.call_method1("interrupted", (signal.value(py), spent)));
+/// What to raise for a signal: Python's own exception, which says whether the budget is spent, or has to be counted as spent when the work
+/// ended in an error, its `cause`.
+pub(crate) fn interrupted(py: Python<'_>, signal: PyErr, spent: bool, cause: Option<PyErr>) -> PyErr {
+    let cause = cause.map(|cause| cause.into_value(py));
+    let made = py
+        .import("tactful._errors")
+        .and_then(|errors| errors.call_method1("interrupted", (signal.value(py), spent, cause)));
     made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// The same for work that never spends: `result` is what it ended with, and nothing when it panicked; `raised` makes the error's exception,
+/// unless it is that the work was stopped.
+pub(crate) fn stopped<T, E>(
+    py: Python<'_>,
+    signal: PyErr,
+    result: Option<Result<T, E>>,
+    raised: impl FnOnce(E) -> Option<PyErr>,
+) -> PyErr {
+    let cause = match result {
+        Some(Ok(_)) => None,
+        Some(Err(error)) => raised(error),
+        None => Some(panicked(py)),
+    };
+    interrupted(py, signal, false, cause)
+}
+
+/// Whether work that ended in this error can have spent: all but what the year does not hold.
+pub(crate) fn may_have_spent(error: &EngineError) -> bool {
+    error.exit() != Exit::BudgetExhausted
+}
+
+/// The exception for an error, unless it is that the work was stopped.
+fn unasked(py: Python<'_>, error: &EngineError) -> Option<PyErr> {
+    (!matches!(error, EngineError::Interrupted { .. })).then(|| raise(py, error))
 }
 
 /// The data-frame library's threads are not in a copy of the process that started them: work would never end.
@@ -170,7 +201,8 @@ pub(crate) fn plan(
     match ended {
         Ended::Done(Ok(value)) => Ok(value.to_string()),
         Ended::Done(Err(error)) => Err(raise(py, &error)),
-        Ended::Stopped(signal, _) => Err(interrupted(py, signal, false)),
+        Ended::Stopped { signal, result, .. } => Err(stopped(py, signal, result, |error| unasked(py, &error))),
+        Ended::Left(signal) => Err(interrupted(py, signal, false, None)),
     }
 }
 
@@ -227,13 +259,18 @@ pub(crate) fn run(
             Ok(json!({ "manifest_sha256": done.manifest_sha256, "repeated": done.repeated }).to_string())
         }
         Ended::Done(Err(error)) => Err(raise(py, &error)),
-        Ended::Stopped(signal, result) => match result {
-            // It was published before anybody could stop it: it is there, and paid for.
-            Some(Ok(done)) => Err(interrupted(py, signal, !done.repeated)),
-            Some(Err(EngineError::Interrupted { spent })) => Err(interrupted(py, signal, spent)),
-            Some(Err(error)) => Err(raise(py, &error)),
-            None => Err(interrupted(py, signal, false)),
-        },
+        Ended::Stopped { signal, result, free } => {
+            let (spent, cause) = match result {
+                // It was published before anybody could stop it: it is there, and paid for.
+                Some(Ok(done)) => (!done.repeated, None),
+                Some(Err(EngineError::Interrupted { spent })) => (spent, None),
+                // From the step on that reserves, it may have spent.
+                Some(Err(error)) => (!free && may_have_spent(&error), Some(raise(py, &error))),
+                None => (!free, Some(panicked(py))),
+            };
+            Err(interrupted(py, signal, spent, cause))
+        }
+        Ended::Left(signal) => Err(interrupted(py, signal, false, None)),
     }
 }
 
@@ -292,12 +329,8 @@ pub(crate) fn audit(
                 json!({ "confidence": found.confidence, "violated": found.violated(), "findings": found.findings });
             Ok(value.to_string())
         }
-        Ended::Done(Err(error)) | Ended::Stopped(_, Some(Err(error)))
-            if !matches!(error, EngineError::Interrupted { .. }) =>
-        {
-            Err(raise(py, &error))
-        }
-        Ended::Done(_) => Err(crate::errors::panicked(py)),
-        Ended::Stopped(signal, _) => Err(interrupted(py, signal, false)),
+        Ended::Done(Err(error)) => Err(raise(py, &error)),
+        Ended::Stopped { signal, result, .. } => Err(stopped(py, signal, result, |error| unasked(py, &error))),
+        Ended::Left(signal) => Err(interrupted(py, signal, false, None)),
     }
 }

@@ -68,9 +68,11 @@ impl<T, S> Watched<T, S> {
 pub(crate) enum Ended<T> {
     /// It came to its end.
     Done(T),
-    /// A signal's handler, or a callback, raised this meanwhile; the thread came to its end with a result, or was left in a step that spends
-    /// nothing and is stopped before the next.
-    Stopped(PyErr, Option<T>),
+    /// A signal's handler, or a callback, raised this meanwhile, and the thread came to its end: with a result, or with none when it
+    /// panicked. `free` is what it said of its last step.
+    Stopped { signal: PyErr, result: Option<T>, free: bool },
+    /// The same, but the thread was left in a step that spends nothing, and is stopped before the next.
+    Left(PyErr),
 }
 
 /// Does `job` on a thread of its own, which it may outlive: told to stop during a step that spends nothing, it is left behind. `tell` hears
@@ -90,7 +92,7 @@ pub(crate) fn at_leave<T: Send + 'static, S: Send + 'static>(
     watch(py, stop, &watched, &mut tell, true)
 }
 
-/// Does `job` on a thread that ends before this returns, so that it may borrow.
+/// Does `job` on a thread that ends before this returns, so that it may borrow. It tells nothing of its steps.
 pub(crate) fn scoped<T: Send>(
     py: Python<'_>,
     stop: &Arc<AtomicBool>,
@@ -125,7 +127,7 @@ fn watch<T: Send, S: Send>(
         if gone {
             let result = shown.result.take();
             return match (stopped, result) {
-                (Some((error, _)), result) => Ok(Ended::Stopped(error, result)),
+                (Some((signal, _)), result) => Ok(Ended::Stopped { signal, result, free: shown.free }),
                 (None, Some(result)) => Ok(Ended::Done(result)),
                 (None, None) => Err(errors::panicked(py)),
             };
@@ -135,9 +137,9 @@ fn watch<T: Send, S: Send>(
         if leave
             && late
             && shown.free
-            && let Some((error, _)) = stopped
+            && let Some((signal, _)) = stopped
         {
-            return Ok(Ended::Stopped(error, None));
+            return Ok(Ended::Left(signal));
         }
     }
 }

@@ -134,7 +134,8 @@ class Interrupted(KeyboardInterrupt):
     Attributes
     ----------
     spent : bool
-        Whether the budget of the interrupted work is spent. It is never given back.
+        Whether the budget of the interrupted work is spent. It is never given back. Where the work ended in an error at the same time, which
+        is ``__cause__`` then, whether it can be spent.
     """
 
     code = "run.interrupted"
@@ -200,11 +201,17 @@ def of(code: str, exit_status: int, message: str, spent: bool | None) -> BaseExc
     return _BY_STATUS.get(exit_status, InternalError)(message, code, exit_status)
 
 
-def interrupted(signal: BaseException, spent: bool) -> BaseException:
-    """What to raise when `signal` was raised while the engine worked."""
-    said = "the budget is spent" if spent else "nothing was spent"
+def interrupted(signal: BaseException, spent: bool, cause: BaseException | None = None) -> BaseException:
+    """What to raise when `signal` was raised while the engine worked; `cause` is the error that the work ended in, if it did. How far it came
+    is not known then: `spent` says whether it can have spent.
+    """
+    said = "nothing was spent" if not spent else "the budget is spent" if cause is None else "count the budget as spent"
+    if cause is not None:
+        said = f"the work ended in an error ({cause}); {said}"
     if isinstance(signal, KeyboardInterrupt):
-        return Interrupted(f"interrupted; {said}, and nothing is handed back", spent)
-    if hasattr(signal, "add_note"):  # Python 3.11
+        signal = Interrupted(f"interrupted; {said}, and nothing is handed back", spent)
+    elif hasattr(signal, "add_note"):  # Python 3.11
         signal.add_note(f"tactful was interrupted by this; {said}, and nothing is handed back")
+    if cause is not None and signal.__cause__ is None:
+        signal.__cause__ = cause
     return signal

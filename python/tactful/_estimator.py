@@ -18,7 +18,7 @@ import numpy.typing as npt
 from . import _hygiene, _tactful
 from ._errors import DataError, NotFitted, NotProtected, UsageError
 from ._receipt import PrivacyReceipt
-from ._rows import names_of, refuse_flaws, rows_of
+from ._rows import is_pandas, names_of, refuse_flaws, rows_of
 
 if sys.version_info >= (3, 11):
     from typing import Self
@@ -402,7 +402,7 @@ def _file(name: str, value: Any) -> str | None:
 def _named(rows: _tactful.Rows, X: Any) -> list[str] | None:
     """Names that came with Arrow's own schema, of tables that tell them in no other way."""
     names = rows.names
-    return names if names and all(names) and not type(X).__module__.startswith("pandas") else None
+    return names if names and all(names) and not is_pandas(X) else None
 
 
 def _not_fitted(name: str) -> Exception:

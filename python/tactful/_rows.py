@@ -26,7 +26,7 @@ def rows_of(X: Any, *, private: bool) -> _tactful.Rows:
     """
     if "sparse" in type(X).__module__ and hasattr(X, "toarray"):
         raise DataError("sparse rows are not supported; pass X.toarray()", "array.type")
-    if type(X).__module__.split(".")[0] == "pandas":
+    if is_pandas(X):
         rows = _pandas(X)
     elif not isinstance(X, np.ndarray) and (hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__")):
         rows = _tactful.Rows.from_arrow(X)
@@ -37,6 +37,11 @@ def rows_of(X: Any, *, private: bool) -> _tactful.Rows:
             raise DataError(f"0 feature(s) ({_shape(X, private)}) while a minimum of 1 is required", "array.columns")
         raise DataError("X must have between 1 and 127 columns", "array.columns")
     return rows
+
+
+def is_pandas(X: Any) -> bool:
+    """Whether it is of pandas, or of a class that inherits from one of pandas', without loading pandas."""
+    return any(kind.__module__.split(".")[0] == "pandas" for kind in type(X).__mro__)
 
 
 def _shape(X: Any, private: bool) -> str:
@@ -125,7 +130,7 @@ def names_of(X: Any) -> list[str] | None:
     if isinstance(X, np.ndarray):
         return None
     # PyArrow's `columns` are the columns themselves; a frame of pandas has its columns as attributes.
-    for place in ("columns",) if type(X).__module__.split(".")[0] == "pandas" else ("columns", "column_names"):
+    for place in ("columns",) if is_pandas(X) else ("columns", "column_names"):
         names = getattr(X, place, None)
         if names is None or callable(names):
             continue

@@ -195,20 +195,44 @@ def test_forked_children_end_and_do_not_draw_the_same_noise(tmp_path: Path, warm
     assert len(seen) == (4 if warm == "warm" else 3) and len(set(seen)) >= 2, seen
 
 
-def test_jobs_in_a_fork_of_a_process_that_worked_are_refused(tmp_path: Path) -> None:
+# Everything that a process can first use the engine by.
+FIRST = {
+    "fit": "fit(folder + '/ledger')",
+    "simulate": "tactful.simulate(folder + '/first', customers=100, weeks=8)",
+    "simulated fit": "tactful.DPKMeans(2, epsilon=1.0, delta=1e-6, bounds=(-1, 1), data='simulated', seed=1).fit(np.zeros((10, 2)))",
+    "check": "tactful.check(sys.argv[2])",
+    "plan": "tactful.plan(sys.argv[2])",
+}
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_jobs_in_a_fork_of_a_process_that_worked_are_refused(shop: Path, tmp_path: Path, first: str) -> None:
     code = (
         PRIVATE
-        + """
-import os
-fit(sys.argv[1])
+        + f"""
+import os, signal
+folder = sys.argv[1]
+{FIRST[first]}
 if os.fork() == 0:
+    signal.alarm(60)  # One that hangs ends without a word.
     try:
-        tactful.check("no-such-spec.toml")
-    except tactful.UsageError as error:
-        print(error.code, flush=True)
+        for work in (
+            lambda: tactful.check(sys.argv[2]),
+            lambda: tactful.plan(sys.argv[2]),
+            lambda: tactful.simulate(folder + "/second", customers=100, weeks=8),
+            lambda: tactful.run(sys.argv[2], folder + "/out", ledger=folder + "/other"),
+            lambda: tactful.evaluate(sys.argv[2], seeds=1),
+            lambda: tactful.audit(seconds=1),
+        ):
+            try:
+                work()
+            except tactful.UsageError as error:
+                print(error.code, flush=True)
     finally:
         os._exit(0)
 os.wait()
 """
     )
-    assert program(code, tmp_path / "ledger", cwd=tmp_path).stdout.strip() == "python.forked"
+    done = program(code, tmp_path, shop / "shop.toml", cwd=tmp_path)
+    assert done.stdout.split() == ["python.forked"] * 6, done.stderr
+    assert not (tmp_path / "second").exists() and not (tmp_path / "out").exists()

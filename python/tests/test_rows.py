@@ -166,6 +166,12 @@ def test_private_lists_and_objects_are_refused_whatever_their_cells_say(paid: di
     assert len({text(np.array(X, dtype=object)) for X in ([[1.0, 2.0]], [[1.0, None]], [[2**70, 1.0]])}) == 1
     assert len({text(pd.DataFrame({"a": pd.Series(X, dtype=object), "b": pd.Series(X, dtype=object)})) for X in ([1.0, 2.0], [1.0, None], [2**70], [])}) == 1
     assert "numpy.array" in text(CELLS[0])
+
+    class Frame(pd.DataFrame):
+        """PyArrow would look at the cells for a type."""
+
+    for objects in ([1.0, 2.0], [1.0, None], [2**70, "1"]):
+        assert text(Frame({"a": pd.Series(objects, dtype=object)})) == "columns that are not of numbers: a; convert them, or leave them out [array.type]"
     assert not paid["ledger"].exists()
     # The remedies do, and no rows at all are no error.
     DPKMeans(**paid).fit(np.array(CELLS[1], dtype="float64"))

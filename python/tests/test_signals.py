@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import tactful
-from tactful import DPKMeans
+from tactful import DPKMeans, _errors
 
 STEPS = 8
 
@@ -95,3 +96,40 @@ def test_what_a_callback_raises_stops_the_run(shop: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "release").exists()
     notes = getattr(caught.value, "__notes__", ["nothing was spent"])
     assert "nothing was spent" in notes[0]
+
+
+def test_an_interrupted_that_meets_an_error_tells_both(shop: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "shop.toml"
+    year = "[privacy.year]\nepsilon = 8.0"
+    assert year in (shop / "shop.toml").read_text()
+    spec.write_text((shop / "shop.toml").read_text().replace(year, "[privacy.year]\nepsilon = 2.0"))
+    tactful.run(spec, tmp_path / "first", data=shop, ledger=tmp_path / "ledger")
+    left = (tmp_path / "ledger").read_bytes()
+
+    # The signal comes while the year's refusal is on its way: how long that takes is the machine's.
+    for seconds in (1, 5, 25):
+
+        def progress(position: int, steps: int, text: str, seconds: int = seconds) -> None:
+            time.sleep(seconds)
+            signal.raise_signal(signal.SIGINT)
+
+        with pytest.raises(tactful.Interrupted) as caught:
+            tactful.run(spec, tmp_path / "second", data=shop, ledger=tmp_path / "ledger", progress=progress)
+        assert not caught.value.spent and "nothing was spent" in str(caught.value)
+        if caught.value.__cause__ is not None:
+            break
+    assert isinstance(caught.value.__cause__, tactful.BudgetError) and "ledger.exhausted" in str(caught.value)
+    assert (tmp_path / "ledger").read_bytes() == left and not (tmp_path / "second").exists()
+
+
+def test_what_ends_in_a_defect_is_counted_as_spent() -> None:
+    defect = tactful.InternalError("a thread of the engine ended early")
+    found = _errors.interrupted(KeyboardInterrupt(), True, defect)
+    assert isinstance(found, tactful.Interrupted) and found.spent and found.__cause__ is defect
+    assert "count the budget as spent" in str(found) and "nothing was spent" not in str(found) and "a thread of the engine" in str(found)
+    mine = ZeroDivisionError("mine")
+    assert _errors.interrupted(mine, True, defect) is mine and mine.__cause__ is defect
+    reason = ValueError()
+    mine.__cause__ = reason
+    assert _errors.interrupted(mine, True, defect).__cause__ is reason
+    assert _errors.interrupted(KeyboardInterrupt(), False).__cause__ is None
