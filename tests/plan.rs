@@ -113,8 +113,9 @@ fn a_simulated_shop_is_planned_on_with_its_own_customers_and_no_other_shop_is() 
     assert!(said.stdout.contains("drawn with replacement from the spec's own"), "{said:?}");
     // A first-party spec is refused by its word: no file of it is there.
     case.edit("origin = \"simulated\"", "origin = \"first_party\"");
-    std::fs::remove_dir_all(case.data()).unwrap();
-    std::fs::create_dir(case.data()).unwrap();
+    for (file, _) in tactful::simulate::FILES {
+        std::fs::remove_file(case.file(file)).unwrap();
+    }
     let refused = plan(&case, "centroid error 0.2", &["--own"]);
     assert_eq!(refused.status, Some(12), "{refused:?}");
     assert!(refused.stderr.contains("[policy.not-simulated]"), "{refused:?}");
