@@ -408,6 +408,14 @@ fn every_broken_rule_of_a_spec_gets_its_own_line_and_code() {
 }
 
 #[test]
+fn a_loss_too_small_to_be_divided_is_refused_before_it_is_spent() {
+    let case = shop();
+    case.edit("[privacy]\nepsilon = 10.0", "[privacy]\nepsilon = 0.0005");
+    case.refuses(3, "spec.budget", &["epsilon", "raise it"]);
+    assert!(!case.ledger().exists(), "nothing was spent, and no ledger was made");
+}
+
+#[test]
 fn data_of_others_is_refused_by_policy() {
     for origin in ["third_party", "social_media", "data-broker"] {
         let case = shop();

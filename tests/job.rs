@@ -381,8 +381,13 @@ fn a_demo_says_in_every_file_that_it_is_simulated_and_the_next_one_keeps_the_ids
     }
     let again = case.call(&["--format", "json", "demo", "--out", dir.to_str().unwrap()]).ok().json();
     assert_eq!(again["simulated"], true);
-    // How well they are found is judged over seeds (`engine::usefulness`): in one run in a dozen the proxy gate joins some.
-    assert!((-1.0..=1.0).contains(&number(&again["adjusted_rand"])) && number(&again["compared"]) > 3_000.0, "{again}");
+    // In one run in a dozen the proxy gate joins some; how that comes out over seeds is judged in `engine::usefulness`.
+    let found = number(&again["adjusted_rand"]);
+    assert!(
+        found > if number(&again["segments"]) < 6.0 { -1.0 } else { 0.5 },
+        "the planted segments are found: {again}"
+    );
+    assert!(number(&again["compared"]) > 3_000.0, "{again}");
     let second = dir.join("release-2");
     assert_eq!(names(&second), FILES);
     let (before, after) = (release_in(&first), release_in(&second));
