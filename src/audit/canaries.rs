@@ -36,6 +36,11 @@ pub(super) struct Guessed {
     pub chance: f64,
 }
 
+impl Guessed {
+    /// From a run that published nothing.
+    const NOTHING: Self = Self { guesses: 0, correct: 0, epsilon: 0.0, chance: 1.0 };
+}
+
 /// Runs the demo's job once, with the budget of `privacy`.
 pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch, stop: &AtomicBool) -> Result<Guessed, EngineError> {
     let data = scratch.folder().join("canaries");
@@ -61,7 +66,12 @@ pub(super) fn play(privacy: Privacy, alpha: f64, scratch: &Scratch, stop: &Atomi
         memory: Memory::of_machine(),
         register: None,
     };
-    let release = engine::run(&job, &|_| (), stop)?.release;
+    let release = match engine::run(&job, &|_| (), stop) {
+        Ok(published) => published.release,
+        // A small budget's noise may refuse the run: nothing is released, and nothing can be guessed from it.
+        Err(error) if error.refused_by_what_was_drawn() => return Ok(Guessed::NOTHING),
+        Err(error) => return Err(error),
+    };
     let scores = decode(&release, &everybody, &canaries)?;
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_by(|&a, &b| scores[b].abs().total_cmp(&scores[a].abs()));

@@ -86,7 +86,7 @@ pub fn audit(spec: &Spec, time: Duration, said: &dyn Fn(&str, &str), stop: &Atom
     ];
     let mut findings = Vec::new();
     said("the ledger", "a run is stopped once it has drawn");
-    let (recorded, due) = whole::charged_before(&scratch)?;
+    let (recorded, due) = whole::charged_before(whole::STOPPED, &scratch)?;
     findings.push(Finding {
         claim: "what is drawn is on record".into(),
         attack: "a run is stopped once it has drawn".into(),
@@ -138,4 +138,28 @@ pub fn audit(spec: &Spec, time: Duration, said: &dyn Fn(&str, &str), stop: &Atom
         Err(error) => return Err(error),
     }
     Ok(Audit { confidence: 1.0 - FALSE_ALARM, findings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::DEMO_SPEC;
+
+    #[test]
+    fn a_run_that_its_own_noise_refuses_has_drawn_and_is_on_record() {
+        // So few customers cannot be told from none.
+        let (recorded, due) = whole::charged_before(5, &Scratch::new().unwrap()).unwrap();
+        assert!(due > 0 && recorded == due, "{recorded} of {due}");
+    }
+
+    #[test]
+    fn a_budget_that_releases_nothing_is_audited_and_nothing_is_guessed() {
+        let small = DEMO_SPEC.replace("epsilon = 1.0", "epsilon = 0.01").replace("epsilon = 6.0", "epsilon = 0.5");
+        let spec = crate::spec::parse(&small).unwrap();
+        assert!(spec.privacy.epsilon.value() < 0.02, "the demo's spec asks for another budget now");
+        let audit = audit(&spec, Duration::ZERO, &|_, _| (), &AtomicBool::new(false)).unwrap();
+        assert!(!audit.violated(), "{audit:#?}");
+        let last = audit.findings.last().unwrap();
+        assert_eq!((last.trials, last.proven_epsilon), (0, 0.0), "{last:#?}");
+    }
 }

@@ -12,7 +12,7 @@ use crate::cluster::{ClusterError, DpKMeans, PrivateRecords};
 use crate::contract::{self, RULES};
 use crate::feature;
 use crate::gate::{self, FloorBudget, Gated, ProxyBudget};
-use crate::profile::{self, Estimate, Profiles, Z95};
+use crate::profile::{self, Estimate, Profiles};
 use crate::spec::Spec;
 
 /// What a run drew: noised values alone. A release is computed from it.
@@ -111,8 +111,8 @@ impl Purse {
 /// with customers once in 30,000 runs. Whether they are enough is for the floor to say.
 const TOLD_FROM_NONE: f64 = 4.0;
 
-/// Standard deviations above which a share is surely above a limit of policy: a population without any is refused once
-/// in a thousand runs at most.
+/// Standard deviations above which a share is surely above a limit, of the contract or of policy: noise alone refuses a
+/// population without any once in 700 runs for each of these rules at most, however few its customers.
 const SURELY: f64 = 3.0;
 
 /// The first measurements: how many customers, and how many with lines that break a rule.
@@ -146,12 +146,11 @@ fn count(data: &impl Aggregates, spec: &Spec, purse: &mut Purse) -> Result<Count
     };
     let quality: Vec<Estimate> = flags.value().iter().map(share).collect();
     for (rule, affected) in quality.iter().enumerate() {
-        let surely = affected.value - Z95 * affected.sigma;
+        let surely = affected.value - SURELY * affected.sigma;
         if contract::tells_of_a_broken_feed(&spec.contract, rule) && surely > spec.contract.refuse_above {
             let file = transactions.file.path.display().to_string();
             return Err(EngineError::Refused { file, rule: RULES[rule].code });
         }
-        let surely = affected.value - SURELY * affected.sigma;
         if contract::tells_of_persons(rule) && surely > contract::PERSONS_ABOVE {
             let unit = RULES[rule].code == "unit.personal";
             return Err(EngineError::Persons {

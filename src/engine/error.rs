@@ -263,6 +263,11 @@ impl EngineError {
         Self::Unrecorded { ledger, release, cause: Box::new(cause) }
     }
 
+    /// Whether a run drew and what it drew refused it: noise alone may have done so, and the loss is on record.
+    pub(crate) const fn refused_by_what_was_drawn(&self) -> bool {
+        matches!(self, Self::NobodyInWindow { .. } | Self::Refused { .. } | Self::Persons { .. } | Self::Gate(_))
+    }
+
     /// Stable code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {

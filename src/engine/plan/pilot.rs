@@ -128,9 +128,7 @@ impl Pilot {
                 Ok(drawn) => Some(Ok(self.off(population, &drawn))),
                 Err(EngineError::Gate(_)) => Some(Ok(Off::default())),
                 // Noise alone looked like a broken feed, like names or like nobody: no release, and nothing to be off by.
-                Err(EngineError::Refused { .. } | EngineError::Persons { .. } | EngineError::NobodyInWindow { .. }) => {
-                    None
-                }
+                Err(error) if error.refused_by_what_was_drawn() => None,
                 Err(error) => Some(Err(error)),
             }
         };
