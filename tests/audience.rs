@@ -58,6 +58,11 @@ fn id(customer: usize) -> String {
 
 impl Door {
     fn new() -> Self {
+        // Of two segments, which most of these tests are about.
+        Self { case: common::unjoined(2, || Self::once().case) }
+    }
+
+    fn once() -> Self {
         let door = Self { case: Case::corner_shop(400) };
         door.case.edit("\n[contract]", CONSENT);
         let spec = std::fs::read_to_string(door.case.spec_path()).unwrap() + DESTINATIONS;

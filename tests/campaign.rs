@@ -74,8 +74,11 @@ fn what_is_unknown_or_not_valid_on_the_day_goes_to_nobody() {
 
 #[test]
 fn with_a_release_every_promotion_is_told_its_segments_and_nothing_is_spent() {
-    let case = shop();
-    case.run().ok();
+    let case = common::unjoined(2, || {
+        let case = shop();
+        case.run().ok();
+        case
+    });
     let ledger = case.ledger_bytes();
     let out = case.out();
     let rows = "P1,Bread week,rolls,2,,,\nP2,Not for bakers,cod,1,,,rolls\n";

@@ -59,7 +59,7 @@ fn lines() -> Vec<[String; 8]> {
         (3, format!("{CANARY}unheard-of")),
         (5, format!("{CANARY}EUR")),
         (5, format!("-{CANARY_NUMBER}")),
-        (5, format!("{CANARY_NUMBER}e300")),
+        (5, format!("{CANARY_NUMBER}e290")),
         (6, format!("{CANARY}%")),
     ] {
         let mut line = lines[cell].clone();

@@ -42,7 +42,7 @@ struct Victim {
 
 impl Victim {
     fn new() -> Self {
-        Self { case: Case::frugal(300), runs: 0, targets: Vec::new() }
+        Self { case: Case::frugal(1_000), runs: 0, targets: Vec::new() }
     }
 
     /// The next run: a target, and, every other time, a request id.
@@ -283,7 +283,7 @@ fn killed_at_every_failpoint_a_run_loses_no_loss_and_leaves_no_part() {
 fn a_copy_of_a_release_is_whole_or_absent_too() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for name in failpoints(&root.join("src/release")) {
-        let case = Case::frugal(300);
+        let case = Case::frugal(1_000);
         let copy = case.releases().join("copy");
         let ask = |out: &Path| {
             let mut command = case.command("run", &["--request-id", "july", "--out"]);

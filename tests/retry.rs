@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// Room for many releases in a year.
 fn shop() -> Case {
-    Case::frugal(600)
+    Case::frugal(1_000)
 }
 
 fn text(path: &Path) -> &str {

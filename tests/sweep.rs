@@ -134,8 +134,10 @@ fn grids_that_cannot_be_are_told_before_a_file_is_opened() {
         assert!(error.to_string().starts_with(&format!("{at}: ")), "{at}: {error}");
     }
     let mut sweep = over(nowhere, Grid::default());
-    sweep.jobs = Some(0);
-    assert_eq!(run(&sweep).unwrap_err().code(), "sweep.grid");
+    for jobs in [0, 1_025, 1_000_000] {
+        sweep.jobs = Some(jobs);
+        assert_eq!(run(&sweep).unwrap_err().code(), "sweep.grid", "{jobs}");
+    }
 }
 
 #[test]

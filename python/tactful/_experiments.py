@@ -229,7 +229,7 @@ def sweep(
     out : path
         A Parquet file to write; must not exist. What is done is kept beside it: after Ctrl-C the same call goes on from there.
     jobs : int
-        Threads [default: all]. What comes out is the same.
+        Threads, 1 to 1,024 [default: all of the machine's]. What comes out is the same.
     progress : callable(stage, done, of)
         Called on this thread.
 

@@ -122,7 +122,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def release(shop: Path) -> tactful.Release:
-    return tactful.run(shop / "shop.toml", shop / "release", ledger=shop / "shop.ledger")
+    # The proxy gate joins segments that tell nothing in one release of forty, by luck; most tests are about several.
+    for number in range(6):
+        made = tactful.run(shop / "shop.toml", shop / f"release-{number}", ledger=shop / f"shop-{number}.ledger")
+        if len(made.segments) > 1:
+            return made
+    raise AssertionError("one segment in six runs")
 
 
 @pytest.fixture

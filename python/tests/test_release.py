@@ -13,8 +13,8 @@ from tactful import _html
 
 
 def test_a_run_publishes_what_load_release_reads(release: tactful.Release, shop: Path) -> None:
-    loaded = tactful.load_release(shop / "release")
-    assert loaded.to_dict() == release.to_dict() == json.loads((shop / "release" / "release.json").read_text())
+    loaded = tactful.load_release(release.path)
+    assert loaded.to_dict() == release.to_dict() == json.loads((Path(release.path) / "release.json").read_text())
     assert release.manifest_sha256 and not release.repeated and release.report.exists()
     assert release.simulated and release.population == "corner-shop"
 

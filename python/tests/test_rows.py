@@ -223,7 +223,8 @@ def test_rows_show_nothing_of_themselves(rows: np.ndarray) -> None:
     from tactful import _tactful
 
     seen = _tactful.Rows.from_numpy(rows)
-    assert "6000" not in repr(seen) and not hasattr(seen, "__len__") and not hasattr(seen, "__array__")
+    said = repr(seen).split(" at 0x")[0]
+    assert "6000" not in said and not hasattr(seen, "__len__") and not hasattr(seen, "__array__")
     with pytest.raises(TypeError):
         __import__("pickle").dumps(seen)
 

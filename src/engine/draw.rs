@@ -112,8 +112,8 @@ impl Purse {
 const TOLD_FROM_NONE: f64 = 4.0;
 
 /// Standard deviations above which a share is surely above a limit, of the contract or of policy: noise alone refuses a
-/// population without any once in 700 runs for each of these rules at most, however few its customers.
-const SURELY: f64 = 3.0;
+/// population without any once in 30,000 runs for each of these rules at most, however few its customers.
+const SURELY: f64 = 4.0;
 
 /// The first measurements: how many customers, and how many with lines that break a rule.
 pub(crate) struct Counted {

@@ -37,7 +37,7 @@ pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
 pub(crate) use erase::rows_of;
 #[cfg(test)]
 pub(crate) use open::exact_rows;
-pub(crate) use open::{ExactRow, OpenRows, open_population, simulated_rows};
+pub(crate) use open::{ExactRow, OpenRows, check_open, open_population, simulated_rows};
 pub(crate) use own::{Own, TextColumns, own_row};
 pub(crate) use people::each_person;
 use room::Room;

@@ -45,12 +45,24 @@ pub(crate) struct OpenRows {
 /// The rows of a simulated or published population.
 ///
 /// # Errors
-/// [`RawError::NotOpen`] for any other, before a file is looked at; else as [`super::bounded`].
+/// Those of [`check_open`], before a file is looked at; else as [`super::bounded`].
 pub(crate) fn open_population(spec: &Spec, base: &Path, memory: &Memory) -> Result<OpenRows, RawError> {
+    check_open(spec)?;
+    read(spec, base, memory)
+}
+
+/// Whether a spec's exact rows may be looked at, said before a file of its is.
+///
+/// # Errors
+/// [`RawError::NotOpen`] for the origin, [`RawError::NoRegister`] for a register, which nothing that looks at exact rows opens.
+pub(crate) fn check_open(spec: &Spec) -> Result<(), RawError> {
     if !spec.origin.is_open() {
         return Err(RawError::NotOpen);
     }
-    read(spec, base, memory)
+    if spec.sources.register.is_some() {
+        return Err(RawError::NoRegister);
+    }
+    Ok(())
 }
 
 /// The rows of a simulated or published population with a purchase in the window: what a demo needs to compare segments with

@@ -109,7 +109,10 @@ pub enum RawError {
     )]
     NotOpen,
     /// The spec names a register of opt-outs, and nobody opened it.
-    #[error("the spec names a register of opt-outs, and it was not opened; nothing is read without it")]
+    #[error(
+        "the spec names a register of opt-outs, and it was not opened; nothing is read without it (sweeps and `plan --own` open \
+         none: leave `register` out of the spec of a simulated or published population)"
+    )]
     NoRegister,
     /// No file at the path.
     #[error("{file}: there is no such file; check the path, which starts at the spec's folder or at --data DIR")]

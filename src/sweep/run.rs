@@ -1,5 +1,6 @@
 //! Runs a grid: reads, clusters without privacy, draws and measures, in parallel and with a journal.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -128,16 +129,18 @@ pub fn evaluate(spec: &Spec, base: &Path, seeds: u64) -> Result<Table, SweepErro
 pub fn estimate(sweep: &Sweep, stop: &AtomicBool) -> Result<Estimate, SweepError> {
     let mut plan = prepare(sweep)?;
     let (cells, draws) = (plan.cells.len(), plan.draws());
-    // Each is read or clustered anew.
-    let samples = plan.cells.chunk_by(same_sample).count();
+    // Windows are read anew, and samples are clustered anew for each number of segments.
+    let (windows, clusterings) = (plan.cells.chunk_by(same_window).count(), clusterings(&plan.cells));
     plan.cells.truncate(1);
     plan.seeds.truncate(1);
-    let drawing = Mutex::new(None);
+    let begun = Mutex::new([None; 2]);
     let progress = |progress: Progress| {
-        let mut drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.stage == Stage::Drawing && drawing.is_none() {
-            *drawing = Some(Instant::now());
-        }
+        let stage = match progress.stage {
+            Stage::Reading => return,
+            Stage::Clustering => 0,
+            Stage::Drawing => 1,
+        };
+        begun.lock().unwrap_or_else(PoisonError::into_inner)[stage].get_or_insert_with(Instant::now);
     };
     let begin = Instant::now();
     let running = Running::new(sweep, &plan, "", None, &progress, stop);
@@ -147,25 +150,31 @@ pub fn estimate(sweep: &Sweep, stop: &AtomicBool) -> Result<Estimate, SweepError
         Some(pool) => pool.install(|| running.all())?,
         None => running.all()?,
     }
-    let drawing = drawing.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Instant::now);
+    let begun = *begun.lock().unwrap_or_else(PoisonError::into_inner);
+    // Nobody in the first window: neither clustered nor drawn.
+    let [clustering, drawing] = begun.map(|begun| begun.unwrap_or_else(Instant::now));
     let (first, draw) = (drawing.duration_since(begin), drawing.elapsed());
-    let whole = first * u32::try_from(samples).unwrap_or(u32::MAX) + draw.mul_f64(draws as f64 / threads as f64);
+    let (read, cluster) = (clustering.duration_since(begin), drawing.duration_since(clustering));
+    let whole = read.mul_f64(windows as f64)
+        + cluster.mul_f64(clusterings as f64)
+        + draw.mul_f64(draws as f64 / threads as f64);
     let seconds = |time: Duration| time.as_secs_f64();
     Ok(Estimate { cells, draws, first: seconds(first), draw: seconds(draw), whole: seconds(whole), threads })
 }
 
 /// What can be said without opening a file, and then that the files have the columns.
 fn prepare(sweep: &Sweep) -> Result<Plan, SweepError> {
-    if !sweep.spec.origin.is_open() {
-        return Err(EngineError::from(RawError::NotOpen).into());
-    }
+    feature::check_open(&sweep.spec).map_err(EngineError::from)?;
     let plan = sweep.grid.plan(&sweep.spec)?;
-    if sweep.jobs == Some(0) {
-        return Err(SweepError::grid("jobs", "at least one thread works"));
+    if sweep.jobs.is_some_and(|jobs| !(1..=MOST_JOBS).contains(&jobs)) {
+        return Err(SweepError::grid("jobs", "one thread to 1,024 may work"));
     }
     feature::check(&sweep.spec, &sweep.base).map_err(EngineError::from)?;
     Ok(plan)
 }
+
+/// Threads at most: more than a machine has take turns, and thousands stop it.
+const MOST_JOBS: usize = 1_024;
 
 fn pool(jobs: Option<usize>) -> Result<Option<rayon::ThreadPool>, SweepError> {
     let build = |jobs: usize| rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
@@ -215,6 +224,12 @@ fn same_window(a: &Cell, b: &Cell) -> bool {
 
 fn same_sample(a: &Cell, b: &Cell) -> bool {
     same_window(a, b) && a.used == b.used && a.customers == b.customers
+}
+
+/// How many clusterings without privacy a grid takes: one for each sample and number of segments.
+pub(super) fn clusterings(cells: &[Cell]) -> usize {
+    let numbers = |cells: &[Cell]| cells.iter().map(|cell| cell.spec.segments.number).collect::<BTreeSet<_>>().len();
+    cells.chunk_by(same_sample).map(numbers).sum()
 }
 
 /// A sweep on its way.

@@ -118,3 +118,24 @@ fn purchases_after_the_window_are_foretold_where_there_are_any() {
     let (cells, nobody) = population(&spec, &grid, dir.path());
     assert!(!Sample::of(&nobody, &cells[0], 0).unwrap().unwrap().held_out);
 }
+
+#[test]
+fn a_dry_run_counts_a_clustering_for_each_sample_and_number_of_segments() {
+    let spec = spec::parse(DEMO_SPEC).unwrap();
+    let count = |grid: &str| super::run::clusterings(&toml::from_str::<Grid>(grid).unwrap().plan(&spec).unwrap().cells);
+    assert_eq!(count(""), 1);
+    assert_eq!(count("epsilon = [0.5, 1, 2]\nfloor = [20, 50]"), 1);
+    assert_eq!(count("epsilon = [0.5, 1]\nsegments = [3, 4, 6]"), 3);
+    assert_eq!(count("epsilon = [0.5, 1]\nsegments = [3, 4]\ncustomers = [1000, 2000]"), 4);
+}
+
+#[test]
+fn a_spec_with_a_register_of_opt_outs_is_refused_before_a_file_is_looked_at() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let text = DEMO_SPEC.replace("[sources.opt_outs]", "[sources.opt_outs]\nregister = true");
+    let spec = spec::parse(&text).unwrap();
+    assert!(spec.sources.register.is_some());
+    let error = super::evaluate(&spec, nowhere.path(), 2).unwrap_err();
+    assert_eq!(error.code(), "register.not-opened");
+    assert!(error.to_string().contains("leave `register` out"), "{error}");
+}

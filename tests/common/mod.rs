@@ -14,7 +14,7 @@ use tactful::simulate::Shop;
 pub const CANARY: &str = "zq7391";
 
 /// The same for cells that must be numbers.
-pub const CANARY_NUMBER: &str = "7391739";
+pub const CANARY_NUMBER: &str = "739173917";
 
 /// The example data of the project: `TACTFUL_DATA`, else `../shared/data`. `None`, said plainly, when absent.
 pub fn data_dir() -> Option<PathBuf> {
@@ -280,8 +280,14 @@ impl Case {
     #[track_caller]
     pub fn refuses_and_spends(&self, status: i32, code: &str, words: &[&str]) {
         let before = self.reservations();
-        self.told(&self.run(), status, code, words);
-        assert_eq!(self.reservations(), before + 1, "a measurement must be on record");
+        let mut runs = 1;
+        let mut said = self.run();
+        if code == "data.nobody-in-window" && !said.stderr.contains(code) {
+            // Noise alone counts somebody where there is nobody once in 30,000 runs.
+            (said, runs) = (self.run(), 2);
+        }
+        self.told(&said, status, code, words);
+        assert_eq!(self.reservations(), before + runs, "a measurement must be on record");
     }
 
     #[track_caller]
@@ -333,6 +339,21 @@ impl Case {
     pub fn ledger_bytes(&self) -> Option<Vec<u8>> {
         std::fs::read(self.ledger()).ok()
     }
+}
+
+/// The case that `make` makes, with a run's release of so many segments in [`Case::out`].
+///
+/// Of segments that tell nothing the proxy gate joins one release in forty, by luck (`LUCK` in src/gate/proxy.rs), whatever ε
+/// is. What is tested of more segments than one is then tried again, on a case and a ledger of its own.
+#[track_caller]
+pub fn unjoined(segments: usize, make: impl Fn() -> Case) -> Case {
+    for _ in 0..6 {
+        let case = make();
+        if release_in(&case.out())["segments"].as_array().unwrap().len() == segments {
+            return case;
+        }
+    }
+    panic!("no release of {segments} segments in six runs");
 }
 
 /// The release in a folder.
