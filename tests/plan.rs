@@ -54,7 +54,7 @@ fn centroids_are_simulated_with_what_was_assumed_said_and_no_file_is_opened() {
     // Were a file opened, it would not be found.
     std::fs::remove_file(case.file("transactions.csv")).unwrap();
     let said = plan(&case, "centroid error 0.1", &[]).ok();
-    for words in ["simulated releases of 4000 customers", "0.3 half-ranges", "Yours lie otherwise", "For the spec:"] {
+    for words in ["simulated releases of 4000 customers", "0.4 half-ranges", "Yours lie otherwise", "For the spec:"] {
         assert!(said.stdout.contains(words), "{words}: {said:?}");
     }
     let [near, far] = ["0.1", "0.3"].map(|spread| json(&case, "centroid error 0.04", &["--spread", spread]));

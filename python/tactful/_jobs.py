@@ -61,7 +61,7 @@ def plan(
     *,
     target: str | Sequence[str] | None = None,
     epsilon_max: float = 10.0,
-    spread: float = 0.3,
+    spread: float = 0.4,
     own: bool = False,
     data: str | os.PathLike[str] | None = None,
     ledger: str | os.PathLike[str] | None = None,
@@ -81,7 +81,7 @@ def plan(
         half-ranges of the feature), ``"incidence error 3%"``, ``"segments 6"``; several, or one text with commas. Centroids are simulated.
     epsilon_max : float, default=10
         The largest epsilon to look at, at most 20.
-    spread : float, default=0.3
+    spread : float, default=0.4
         How far simulated customers lie from the middle of their cluster, in half-ranges of a feature (root mean square).
     own : bool, default=False
         With `target`: simulate with the customers of the spec's own files, drawn with replacement, instead. For simulated and public data alone;

@@ -117,9 +117,9 @@ fn text(plan: &TargetPlan, opened: &Opened) -> String {
             ),
             Some(spread) => writeln!(
                 text,
-                "The centroid error is that of {releases} simulated releases of {drawn} {unit}s{all} in as many clusters of equal size as there are segments, {spread} \
-             half-ranges from a cluster's middle (root mean square per feature), one in ten twice as far; {shown:.1} segments were shown. Yours lie \
-             otherwise: --spread says how far, and --own takes those of a simulated shop or a look-alike."
+                "The centroid error is that of {releases} simulated releases of {drawn} {unit}s{all} in as many clusters as there are segments, the largest six times the smallest, {spread} \
+             half-ranges from a cluster's middle (root mean square per feature), one in ten twice as far and one in 25 anywhere; {shown:.1} segments were \
+             shown. Yours lie otherwise: --spread says how far, and --own takes those of a simulated shop or a look-alike."
             ),
         };
     }

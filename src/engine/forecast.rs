@@ -62,8 +62,8 @@ impl Forecast {
 const TYPICAL_SPREAD: f64 = 0.3;
 
 /// What 95 % of the coordinates of simulated releases were off by (3 to 25 features, 4,000 to 100,000 customers, ε 0.5 to 4: docs/plan.md),
-/// per what the sums' noise alone explains: clipping and who moves to the neighbouring segment do the rest. From 1.4, where noise is
-/// large, to 3.4, where it is small.
+/// per what the sums' noise alone explains: clipping and who moves to the neighbouring segment do the rest. From 1.6, where noise is
+/// large, to 3.4, where it is small or segments are many.
 const BESIDES_NOISE: f64 = 2.0;
 
 /// Forecasts a release for `customers` units.

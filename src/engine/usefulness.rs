@@ -23,17 +23,17 @@ const DRAWS: u64 = 9;
 /// The middle one of as many.
 const MIDDLE: usize = DRAWS as usize / 2;
 
-struct Real {
-    spec: Spec,
+pub(super) struct Real {
+    pub spec: Spec,
     base: PathBuf,
-    rows: Vec<ExactRow>,
+    pub rows: Vec<ExactRow>,
     steps: Array2<f64>,
     /// Cost of k-means without privacy.
     best: f64,
 }
 
 /// The model's spec and the data, or `None`, said plainly, when the data are not there.
-fn real(model: &str, folder: &str) -> Option<Real> {
+pub(super) fn real(model: &str, folder: &str) -> Option<Real> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let data = std::env::var_os("TACTFUL_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
     let base = data.join(folder);

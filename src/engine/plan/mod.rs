@@ -41,7 +41,7 @@ impl Default for PlanOptions {
 }
 
 /// The usual spread of simulated customers.
-const SPREAD: f64 = 0.3;
+const SPREAD: f64 = 0.4;
 
 /// The smallest ε that is looked at: a run refuses one that leaves nothing for each of its measurements.
 const EPSILON_MIN: f64 = 0.005;
@@ -177,7 +177,8 @@ pub fn simulated_forecast(spec: &Spec, customers: u64) -> Result<(Forecast, Opti
     let PlanOptions { spread, seed, .. } = PlanOptions::default();
     let pilot = Pilot::new(spec, customers, spread, seed)?;
     let base = Costs::of(&spec.privacy)?;
-    let mut look = Look { pilot: &pilot, base, releases: 0, shown: 0.0, go: &mut |_| Ok(()) };
+    let (dearest, go) = (f64::INFINITY, &mut |_| Ok(()));
+    let mut look = Look { pilot: &pilot, base, dearest, releases: 0, shown: 0.0, go };
     let error = look.error((base.loss.rho.nano() as f64).ln(), 0..FORECAST_RELEASES)?;
     // No release showed a segment: nothing is off by anything.
     if !error.is_finite() {
@@ -326,7 +327,7 @@ impl Ask<'_> {
             None => Pilot::new(self.spec, self.customers, options.spread, options.seed)?,
         };
         let (base, dearest) = (self.costs(from)?, self.costs(options.epsilon_max)?.loss.rho.nano());
-        let mut look = Look { pilot: &pilot, base, releases: 0, shown: 0.0, go };
+        let mut look = Look { pilot: &pilot, base, dearest: (dearest as f64).ln(), releases: 0, shown: 0.0, go };
         let coordinates = (self.spec.segments.number * self.spec.features.len()) as u64;
         // Every population equally often, and enough coordinates for a quantile.
         let few = pilot::POPULATIONS;
@@ -366,6 +367,8 @@ const BEYOND: f64 = 1e4;
 struct Look<'a> {
     pilot: &'a Pilot,
     base: Costs,
+    /// The ln(nano-ρ) of the largest ε: what lies beyond stands for more customers.
+    dearest: f64,
     releases: u64,
     shown: f64,
     go: &'a mut dyn FnMut(u64) -> Result<(), EngineError>,
@@ -376,7 +379,8 @@ impl Look<'_> {
     fn error(&mut self, place: f64, seeds: std::ops::Range<u64>) -> Result<f64, EngineError> {
         let rho = Rho::from_nano(place.exp() as u64)?;
         let costs = Costs { loss: Loss { rho, ..self.base.loss }, ..self.base };
-        let off = self.pilot.runs(&costs, seeds)?;
+        let more = ((place - self.dearest).max(0.0) / 2.0).exp();
+        let off = self.pilot.runs_of_more(&costs, more, seeds)?;
         self.releases += off.len() as u64;
         self.shown = off.iter().map(|off| off.shown as f64).sum::<f64>() / off.len().max(1) as f64;
         (self.go)(self.releases)?;

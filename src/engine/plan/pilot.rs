@@ -32,6 +32,13 @@ pub(super) const POPULATIONS: u64 = 32;
 /// Middles of the planted clusters lie this far from the middle of a feature at most, in half-ranges.
 const MIDDLES: f64 = 0.6;
 
+/// The largest of the planted clusters has this many times the customers of the smallest; those between fall by equal factors.
+/// Coordinates of small segments are off the most, and no shop's segments are all of one size.
+const LARGEST: f64 = 6.0;
+
+/// One in 25 customers belongs to no cluster, and lies anywhere within the bounds.
+const ASTRAY: f64 = 0.04;
+
 /// One in ten customers lies [`WIDE`] times as far from the middle of their cluster as the stated spread, in all features: the
 /// others so much nearer ([`NARROW`]) that all together have that spread.
 const WIDE_SHARE: f64 = 0.1;
@@ -115,7 +122,20 @@ impl Pilot {
     ///
     /// Noise stands to a segment's size as it does among all the customers asked about: where fewer were drawn, ρ is that
     /// many times larger, squared.
+    #[cfg(test)]
     pub(super) fn runs(&self, costs: &Costs, seeds: std::ops::Range<u64>) -> Result<Vec<Off>, EngineError> {
+        self.runs_of_more(costs, 1.0, seeds)
+    }
+
+    /// The same among `more` times the customers, whose ρ `costs` are already those of: to them, the floor is that much lower.
+    pub(super) fn runs_of_more(
+        &self,
+        costs: &Costs,
+        more: f64,
+        seeds: std::ops::Range<u64>,
+    ) -> Result<Vec<Off>, EngineError> {
+        let mut spec = self.spec.clone();
+        spec.segments.floor = ((spec.segments.floor as f64 / more).ceil() as u64).max(1);
         let nano = costs.loss.rho.nano() as f64 * self.thinned.powi(2);
         let grid = self.lattice.dim() <= Shares::GRID_DIM;
         let most = if grid { MOST_RHO_ON_A_GRID } else { MOST_RHO };
@@ -124,7 +144,7 @@ impl Pilot {
         let run = |seed: u64| {
             let population = &self.populations[(seed % self.populations.len() as u64) as usize];
             let permit = seeded_permit(costs.loss, mixed(seed, 1).wrapping_add(mixed(self.seed, 0)));
-            match measure(&population.data, &self.spec, &costs, permit, &mut |_| Ok(())) {
+            match measure(&population.data, &spec, &costs, permit, &mut |_| Ok(())) {
                 Ok(drawn) => Some(Ok(self.off(population, &drawn))),
                 Err(EngineError::Gate(_)) => Some(Ok(Off::default())),
                 // Noise alone looked like a broken feed, like names or like nobody: no release, and nothing to be off by.
@@ -249,14 +269,18 @@ impl Population {
         let groups = spec.taxonomy.as_ref().map_or(0, |taxonomy| taxonomy.groups.len());
         let middles: Vec<f64> = (0..segments * dim).map(|_| random.random_range(-MIDDLES..MIDDLES)).collect();
         let rates: Vec<f64> = (0..segments * groups).map(|_| random.random_range(0.0..1.0)).collect();
+        let parts = parts(segments);
         let units = usize::try_from(units).unwrap_or(usize::MAX);
         let (mut values, mut bought) = (Vec::with_capacity(units * dim), Vec::with_capacity(units * groups));
         for unit in 0..units {
-            let planted = unit % segments;
+            let place = (unit as f64 + 0.5) / units as f64;
+            let planted = parts.iter().take_while(|&&end| end < place).count();
+            let astray = random.random_bool(ASTRAY);
             let reach = spread * if random.random_bool(WIDE_SHARE) { WIDE } else { NARROW };
-            let middle = &middles[planted * dim..][..dim];
-            values
-                .extend(middle.iter().map(|m| (m + reach * random.sample::<f64, _>(StandardNormal)).clamp(-1.0, 1.0)));
+            values.extend(middles[planted * dim..][..dim].iter().map(|middle| {
+                let beside = reach * random.sample::<f64, _>(StandardNormal);
+                if astray { random.random_range(-1.0..1.0) } else { (middle + beside).clamp(-1.0, 1.0) }
+            }));
             bought.extend(rates[planted * groups..][..groups].iter().map(|&rate| random.random_bool(rate)));
         }
         let data = BoundedFeatures::build(lattice.clone(), groups, RULES.len(), Raw::seal(()), |(), rows| {
@@ -276,6 +300,18 @@ impl Population {
             bought,
         })
     }
+}
+
+/// Where the customers of each planted cluster but the last end, from the largest to the smallest, as parts of all.
+fn parts(clusters: usize) -> Vec<f64> {
+    let steps = clusters.saturating_sub(1).max(1) as f64;
+    let weights: Vec<f64> = (0..clusters).map(|cluster| LARGEST.powf(-(cluster as f64) / steps)).collect();
+    let total: f64 = weights.iter().sum();
+    let ends = weights.iter().scan(0.0, |end, weight| {
+        *end += weight / total;
+        Some(*end)
+    });
+    ends.take(clusters.saturating_sub(1)).collect()
 }
 
 fn nearest(points: &[Vec<f64>], row: &[f64]) -> usize {

@@ -8,6 +8,7 @@ use ndarray::Array2;
 use super::pilot::Off;
 use super::*;
 use crate::cluster::{exact_kmeans, nearest};
+use crate::engine::usefulness::real;
 use crate::feature::{ExactRow, simulated_rows};
 use crate::simulate::{DEMO_SPEC, Shop};
 use crate::spec::{self, Split};
@@ -292,35 +293,62 @@ fn spread(spec: &Spec, rows: &[ExactRow]) -> f64 {
     (steps.outer_iter().map(square).sum::<f64>() / (rows.len() * half.len()) as f64).sqrt()
 }
 
-/// The simulated shop's customers are not a plan's: how far its promise holds among them is for the page, not for a rule.
+/// What a plan for `targets` promises, held to releases of these customers; said, and how much of it held.
+fn among(name: &str, spec: &Spec, rows: &[ExactRow], targets: &str, spread: f64, releases: u64) -> Held {
+    let customers = rows.len() as u64;
+    let options = PlanOptions { spread, epsilon_max: 20.0, ..PlanOptions::default() };
+    let plan = plan_for(spec, customers, &Targets::parse(targets).unwrap(), &options, &mut |_| Ok(())).unwrap();
+    let epsilon = plan.epsilon.unwrap_or_else(|| panic!("{name}: {plan:?}"));
+    let costs = Ask { spec, customers, own: None, targets: Vec::new() }.costs(epsilon).unwrap();
+    let off = Pilot::among(spec, rows).unwrap().runs(&costs, 0..releases).unwrap();
+    let held = held(&off, &plan.forecast);
+    println!(
+        "| {name} | {customers} | {} | {:.2} | {spread} | {targets} | {epsilon} | {:.1} % | {:.1} % | {:.3} | {:.1} % | {:.1} |",
+        spec.segments.number,
+        self::spread(spec, rows),
+        held.coordinates * 100.0,
+        held.scaled * 100.0,
+        quantile_95(off.iter().flat_map(|off| off.centroids.clone()).collect()),
+        held.sizes * 100.0,
+        held.shown
+    );
+    held
+}
+
 #[test]
-fn among_the_simulated_shops_customers_the_promise_is_measured() {
-    let dir = tempfile::tempdir().unwrap();
-    let customers = if campaign() { 10_000 } else { 2_000 };
-    let shop = Shop { customers, seed: 5, ..Shop::sized(customers, u64::from(customers) * 110) };
-    shop.write(dir.path()).unwrap();
-    let spec = demo();
-    let rows = simulated_rows(&spec, dir.path()).unwrap();
-    let pilot = Pilot::among(&spec, &rows).unwrap();
-    let (targets, customers) = (Targets::parse("centroid error 0.1").unwrap(), rows.len() as u64);
-    for spread in [PlanOptions::default().spread, (spread(&spec, &rows) * 100.0).round() / 100.0] {
-        let options = PlanOptions { spread, ..PlanOptions::default() };
-        let plan = plan_for(&spec, customers, &targets, &options, &mut |_| Ok(())).unwrap();
-        let epsilon = plan.epsilon.unwrap();
-        let costs = Ask { spec: &spec, customers, own: None, targets: Vec::new() }.costs(epsilon).unwrap();
-        let off = pilot.runs(&costs, 0..if campaign() { 1_024 } else { 32 }).unwrap();
-        let held = held(&off, &plan.forecast);
-        println!(
-            "simulated shop, {customers} customers, spread {spread}, epsilon {epsilon}: {:.3} of coordinates within {:.3} ({:.3} when \
-             scaled to a segment of average size), {:.3} of sizes, {:.1} segments shown; 95 % are within {:.3}",
-            held.coordinates,
-            plan.forecast.centroid_half_width,
-            held.scaled,
-            held.sizes,
-            held.shown,
-            quantile_95(off.iter().flat_map(|off| off.centroids.clone()).collect())
+fn among_the_simulated_shops_customers_the_promise_holds_as_well() {
+    let shops =
+        [("four segments", 4, 0.1), ("six segments", 6, 0.1), ("six segments", 6, 0.05), ("ten segments", 10, 0.1)];
+    let shops = if campaign() { &shops[..] } else { &shops[1..2] };
+    for (name, segments, error) in shops {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = shop_of(if campaign() { 10_000 } else { 3_000 }, 5, dir.path());
+        let spec = with(demo(), *segments);
+        let (targets, spread) = (format!("centroid error {error}"), PlanOptions::default().spread);
+        let held = among(name, &spec, &rows, &targets, spread, if campaign() { 1_024 } else { 64 });
+        // Their law is not the plan's: the part that holds is wider, and more than what is promised is no fault.
+        let least = if campaign() { 0.92 } else { 0.90 };
+        assert!(held.coordinates >= least, "{name}, {targets}: {}", held.coordinates);
+        assert!((0.88..=0.99).contains(&held.sizes), "{}", held.sizes);
+    }
+}
+
+/// Real customers are not a plan's: how far its promise holds among them is for the page, and what it promises of
+/// sizes, whose noise is known, holds among any.
+#[test]
+fn among_real_customers_the_promise_is_measured() {
+    let known = [("grocery", "complete_journey"), ("gift-shop", "online_retail"), ("rfm", "cdnow")];
+    for (name, folder) in if campaign() { &known[..] } else { &known[2..] } {
+        let Some(mut real) = real(name, folder) else { return };
+        let rows = std::mem::take(&mut real.rows);
+        let held = among(
+            name,
+            &real.spec,
+            &rows,
+            "centroid error 0.1",
+            PlanOptions::default().spread,
+            if campaign() { 512 } else { 32 },
         );
-        // No rule of coverage: only that what is promised of sizes, whose noise is known, holds among any customers.
         assert!((0.88..=0.99).contains(&held.sizes), "{}", held.sizes);
     }
 }
