@@ -54,8 +54,8 @@ export interface WindowOptions {
 }
 
 export interface AssignOptions extends WindowOptions {
-  /** The hook for an objection: with anything but `false` no receipt is looked at. */
-  optedOut?: boolean;
+  /** The hook for an objection: with anything but `false`, and without it, no receipt is looked at. */
+  optedOut: boolean;
 }
 
 /** A model that cannot be used. Its message holds no receipt. */
@@ -67,7 +67,7 @@ export declare class ModelError extends Error {
 export declare function loadModel(source: string | object): Model;
 
 /** The segment of the customer whose receipts these are, all of them. Throws `TypeError` for what is no list of lines or no day. */
-export declare function assign(model: Model, receipts: readonly ReceiptLine[], options?: AssignOptions): Assignment;
+export declare function assign(model: Model, receipts: readonly ReceiptLine[], options: AssignOptions): Assignment;
 
 /** What the assignment sees of a customer: one whole number a feature, or `null` with the reason. */
 export declare function latticeRow(

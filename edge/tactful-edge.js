@@ -113,11 +113,11 @@ export function loadModel(source) {
 /**
  * The segment of the customer whose receipts these are, all of them.
  *
- * `options.optedOut: true` answers without looking at a receipt. `options.asOf: "YYYY-MM-DD"` moves the window, at its length,
+ * `options.optedOut` must say `false`, or no receipt is looked at: who forgets to ask, or misspells it, places nobody. `options.asOf: "YYYY-MM-DD"` moves the window, at its length,
  * so that this is its last day.
  */
 export function assign(model, receipts, options = {}) {
-  const { optedOut = false, asOf = null } = options;
+  const { optedOut, asOf = null } = options;
   if (optedOut !== false) return { segment: null, reason: "opted-out" };
   const { steps, reason } = latticeRow(model, receipts, { asOf });
   if (steps === null) return { segment: null, reason };

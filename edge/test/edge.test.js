@@ -21,7 +21,7 @@ test("every shared vector gives what Rust gives", () => {
     const loaded = loadModel(model);
     for (const { about, as_of: asOf, receipts, steps, expected } of cases) {
       assert.deepEqual(latticeRow(loaded, receipts, { asOf }).steps, steps, `${name}: ${about}`);
-      assert.deepEqual(assign(loaded, receipts, { asOf }), expected, `${name}: ${about}`);
+      assert.deepEqual(assign(loaded, receipts, { optedOut: false, asOf }), expected, `${name}: ${about}`);
       checked += 1;
     }
   }
@@ -31,8 +31,12 @@ test("every shared vector gives what Rust gives", () => {
 test("somebody who opted out is placed nowhere, and nothing of theirs is looked at", () => {
   const model = loadModel(first());
   const untouchable = new Proxy([], { get: () => assert.fail("a receipt was looked at") });
-  for (const optedOut of [true, null, "no", 1]) {
+  for (const optedOut of [true, null, undefined, "no", "false", 0, 1]) {
     assert.deepEqual(assign(model, untouchable, { optedOut }), { segment: null, reason: "opted-out" });
+  }
+  // Whoever forgets to ask, or misspells it, places nobody.
+  for (const options of [undefined, {}, { asOf: "2026-01-31" }, { optedout: false }]) {
+    assert.deepEqual(assign(model, untouchable, options), { segment: null, reason: "opted-out" });
   }
 });
 
@@ -64,7 +68,7 @@ test("a broken model is refused with the name of the part", () => {
     assert.throws(() => loadModel(model), (error) => error instanceof ModelError && error.message.includes(part), part);
   }
   for (const nothing of [null, undefined, 7, [], "", "{", "null"]) assert.throws(() => loadModel(nothing), ModelError);
-  assert.throws(() => assign(first(), []), ModelError, "a model is checked before it is used");
+  assert.throws(() => assign(first(), [], { optedOut: false }), ModelError, "a model is checked before it is used");
   assert.ok(loadModel(JSON.stringify(first())));
 });
 
@@ -72,12 +76,12 @@ test("no error shows a receipt, and no receipt makes an error", () => {
   const model = loadModel(first());
   const secret = "4711-SECRET";
   const odd = [null, 7, secret, [secret], {}, { date: secret, amount: secret, category: { secret }, basket: [secret] }];
-  assert.equal(assign(model, odd).segment, null);
+  assert.equal(assign(model, odd, { optedOut: false }).segment, null);
   for (const receipts of [null, undefined, secret, { secret }]) {
-    assert.throws(() => assign(model, receipts), (error) => error instanceof TypeError && !error.message.includes("SECRET"));
+    assert.throws(() => assign(model, receipts, { optedOut: false }), (error) => error instanceof TypeError && !error.message.includes("SECRET"));
   }
   for (const asOf of ["today", "2026-02-30", "2026-01-01T00:00:00", 7, {}]) {
-    assert.throws(() => assign(model, [], { asOf }), TypeError);
+    assert.throws(() => assign(model, [], { optedOut: false, asOf }), TypeError);
   }
 });
 
@@ -85,10 +89,10 @@ test("an answer can be changed without changing the model", () => {
   const set = sets.find(({ cases }) => cases.some(({ expected }) => expected.promotions?.length > 0));
   const { receipts, as_of: asOf } = set.cases.find(({ expected }) => expected.promotions?.length > 0);
   const model = loadModel(set.model);
-  const answer = assign(model, receipts, { asOf });
+  const answer = assign(model, receipts, { optedOut: false, asOf });
   answer.promotions[0].title = "changed";
   answer.promotions.length = 0;
-  assert.ok(assign(model, receipts, { asOf }).promotions[0].title !== "changed");
+  assert.ok(assign(model, receipts, { optedOut: false, asOf }).promotions[0].title !== "changed");
 });
 
 test("the types name what the module exports", () => {
