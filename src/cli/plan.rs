@@ -154,7 +154,7 @@ fn line(reached: &Reached, unit: &str) -> String {
         let segments = instead.segments.map(|number| format!("{number} segment{}", if number == 1 { "" } else { "s" }));
         let ways: Vec<String> = [customers, segments].into_iter().flatten().collect();
         if ways.is_empty() {
-            text.push_str(": missed, and neither more nor fewer segments would do");
+            text.push_str(": missed, and neither more customers nor fewer segments would do");
         } else {
             let _ = write!(text, ": missed; about {} would do", ways.join(", or "));
         }

@@ -288,7 +288,7 @@ impl Ask<'_> {
         at: f64,
     ) -> Result<Instead, EngineError> {
         let (customers, number) = (self.customers as f64, self.spec.segments.number as f64);
-        let whole = |number: f64| (number >= 1.0).then_some(number as u64);
+        let whole = |number: f64| (1.0..=MOST_CUSTOMERS).contains(&number).then_some(number as u64);
         Ok(match (target, found) {
             (Target::Segments(asked), _) => {
                 let each = customers / (forecast.segments_carried_exactly()).max(f64::MIN_POSITIVE);
@@ -362,6 +362,9 @@ const AROUND: f64 = 0.5;
 
 /// Budgets up to this many times the largest ρ are looked at, to say how many more customers it would take: up to 100 times as many.
 const BEYOND: f64 = 1e4;
+
+/// More customers than this would not be enough either: there are fewer people.
+const MOST_CUSTOMERS: f64 = 1e10;
 
 /// Simulated releases at budgets.
 struct Look<'a> {

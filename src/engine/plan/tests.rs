@@ -202,6 +202,8 @@ fn what_cannot_be_reached_says_what_it_would_take_and_that_is_enough() {
         assert!(reached.reached, "{text} with {customers}: {plan:?}");
     }
     assert!(missed.targets.iter().any(|target| !target.reached && matches!(target.target, Target::SizeError(_))));
+    let nobody = plan(&spec, 800, "size error 0.0000001%");
+    assert_eq!(nobody.targets[0].instead.unwrap().customers, None, "{nobody:?}");
     let few = plan(&spec, 100, "size error 50%");
     let implied = few.targets.iter().find(|target| target.implied).unwrap();
     assert!(few.epsilon.is_none() && !implied.reached, "{few:?}");
