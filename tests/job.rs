@@ -276,6 +276,13 @@ fn a_budget_counts_down_to_the_refusal() {
     Said::of(&command.output().unwrap()).ok();
     assert!(left(&budget()) >= 1, "a raise is on record");
     case.run_to(&case.releases().join("second")).ok();
+    assert!(!case.say("budget", &[]).ok().stdout.contains("The ledger promises"));
+    // A spec that allows itself less than the ledger promises: both are said.
+    case.edit("epsilon = 20.0", "epsilon = 12.0");
+    let text = case.say("budget", &[]).ok().stdout;
+    assert!(text.contains("of 12 at delta") && text.contains("The ledger promises epsilon 20 at delta"), "{text}");
+    let value = budget();
+    assert_eq!((number(&value["epsilon_per_year"]), number(&value["epsilon_promised"])), (12.0, 20.0));
 }
 
 #[test]

@@ -328,25 +328,76 @@ fn a_footer_that_is_absurd_is_refused_before_the_library_sees_it() {
 fn a_notice_without_what_only_the_shop_can_say_is_not_written_and_says_what_to_write() {
     let case = Case::corner_shop(CUSTOMERS);
     let out = case.path().join("notice.txt");
-    let said = case.say("notice", &["--lang", "it", "--out", out.to_str().unwrap()]);
+    let (spec, page) = (case.spec_path(), out.to_str().unwrap());
+    let notice = ["notice", spec.to_str().unwrap(), "--lang", "it", "--out", page];
+    let said = case.call(&notice);
     assert_eq!(said.status, Some(3), "{said:#?}");
     for key in ["controller", "contact", "opt_out_words", "keep_months", "legal_basis", "authority"] {
         assert!(said.stderr.contains(&format!("notice.{key} is missing")), "{said:#?}");
     }
     assert!(!out.exists() && !case.ledger().exists());
-    case.say("notice", &["--lang", "it", "--draft", "--out", out.to_str().unwrap()]).ok();
+    case.call(&[&notice[..], &["--draft"]].concat()).ok();
     assert!(fs::read_to_string(&out).unwrap().contains("DA COMPLETARE"));
-    assert!(!case.ledger().exists(), "a notice makes no ledger");
+    assert!(!case.ledger().exists() && !case.path().join("xdg").exists(), "a notice makes no ledger");
+}
+
+const NOTICE: &str = "[notice]\ncontroller = \"Corner Shop\"\ncontact = \"1 High Street\"\nopt_out_words = \"Leave me out\"\n\
+                      keep_months = 12\nlegal_basis = \"legitimate_interest\"\nauthority = \"Data Office\"\n\n[segments]";
+
+#[test]
+fn a_notice_that_promises_what_no_run_does_is_refused_and_the_run_is_not() {
+    let case = Case::corner_shop(CUSTOMERS);
+    case.edit("[segments]", NOTICE);
+    case.edit("[sources.opt_outs]\nfile = \"opt_outs.csv\"\nunit = \"customer\"\n", "");
+    case.edit("legitimate_interest", "consent");
+    case.run().ok();
+    for lang in ["en", "it", "de", "fr"] {
+        let said = case.say("notice", &["--lang", lang]);
+        assert_eq!(said.status, Some(3), "{said:#?}");
+        for words in [
+            "sources.opt_outs is missing; write it under [sources.opt_outs]: register = true",
+            "sources.consent.run_purpose is missing",
+            "spec.notice-blank",
+        ] {
+            assert!(said.stderr.contains(words), "{said:#?}");
+        }
+        assert!(!said.stderr.contains("notice.contact"), "{said:#?}");
+    }
+    let drafts = case.path().join("drafts");
+    case.say("officer", &["--out", drafts.to_str().unwrap()]).ok();
+    let record = fs::read_to_string(drafts.join("record-of-processing.md")).unwrap();
+    assert!(record.contains("the spec does not apply it") && record.contains("the spec names no list of opt-outs"));
+}
+
+#[test]
+fn a_ledger_that_somebody_names_and_that_is_not_there_is_no_clean_slate() {
+    let case = Case::corner_shop(CUSTOMERS);
+    case.edit("[segments]", NOTICE);
+    let spec = case.spec_path();
+    let spec = spec.to_str().unwrap();
+    let (drafts, slip) = (case.path().join("drafts"), case.path().join("typo.ledger"));
+    let verbs = [&["notice", spec, "--lang", "en"][..], &["officer", spec, "--out", drafts.to_str().unwrap()]];
+    for verb in verbs {
+        let mut by_variable = common::tactful(case.path());
+        by_variable.arg("--quiet").args(verb).env("TACTFUL_LEDGER", &slip);
+        let named = [verb, &["--ledger", slip.to_str().unwrap()]].concat();
+        for said in [case.call(&named), Said::of(&by_variable.output().unwrap())] {
+            assert_eq!((said.status, said.stdout.as_str()), (Some(2), ""), "{said:#?}");
+            for words in ["typo.ledger: there is no ledger here", "give its path", "ledger.missing"] {
+                assert!(said.stderr.contains(words), "{said:#?}");
+            }
+        }
+        assert!(!slip.exists() && !drafts.exists());
+    }
+    // In its usual place there is none before the first run, and that is true.
+    assert!(case.call(verbs[0]).ok().stdout.contains("We have not made any report so far"));
+    case.call(verbs[1]).ok();
 }
 
 #[test]
 fn a_notice_tells_what_the_ledger_holds() {
     let case = Case::corner_shop(CUSTOMERS);
-    case.edit(
-        "[segments]",
-        "[notice]\ncontroller = \"Corner Shop\"\ncontact = \"1 High Street\"\nopt_out_words = \"Leave me out\"\nkeep_months = 12\n\
-         legal_basis = \"consent\"\nauthority = \"Data Office\"\n\n[segments]",
-    );
+    case.edit("[segments]", NOTICE);
     case.run().ok();
     for lang in ["en", "it", "de", "fr"] {
         let said = case.call(&[

@@ -22,13 +22,22 @@ pub(super) fn budget(args: &SpecArgs) -> Result<Answer, Failure> {
          Spent in {}: epsilon {:.3} of {cap} at delta {delta:e}. (Epsilons do not add up; releases compose more cheaply.)\n",
         left.releases, left.year, opened.spec.population, left.year, left.epsilon_spent
     );
-    if !left.exists {
-        text.push_str("There is no ledger yet: the first run makes it.\n");
+    let promised = left.promised.unwrap_or((cap, delta));
+    match left.promised {
+        None => text.push_str("There is no ledger yet: the first run makes it.\n"),
+        Some((epsilon, promised_delta)) if (epsilon, promised_delta) != (cap, delta) => {
+            let _ = writeln!(
+                text,
+                "The ledger promises epsilon {epsilon} at delta {promised_delta:e} for a year. Both hold: runs of this spec keep to the smaller."
+            );
+        }
+        Some(_) => {}
     }
     let value = json!({
         "population": opened.spec.population, "year": left.year, "releases_left": left.releases,
         "epsilon_spent": left.epsilon_spent, "epsilon_per_year": cap, "delta_per_year": delta,
-        "ledger": opened.ledger.display().to_string(), "ledger_exists": left.exists,
+        "ledger": opened.ledger.display().to_string(), "ledger_exists": left.promised.is_some(),
+        "epsilon_promised": promised.0, "delta_promised": promised.1,
     });
     Ok(Answer { text, value })
 }

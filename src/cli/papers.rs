@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::json;
+use tactful_kernel::ledger::LedgerError;
 
 use super::args::{NoticeLang, SpecArgs};
 use super::{Answer, Failure, open};
@@ -11,6 +12,17 @@ use crate::engine::Books;
 use crate::notice::{self, Block, Facts, Lang, Missing, readability};
 use crate::officer;
 use crate::release::publish::{SingleFile, folder};
+use crate::spec::Spec;
+
+/// A spec and its books. A ledger that somebody named must be there: "no report so far" would else be what a slip of the pen says.
+fn read(args: &SpecArgs) -> Result<(Spec, Books), Failure> {
+    let opened = open(args)?;
+    if args.ledger.is_some() && !opened.ledger.exists() {
+        return Err(LedgerError::Missing { path: opened.ledger }.into());
+    }
+    let books = Books::read(&opened.spec, &opened.ledger)?;
+    Ok((opened.spec, books))
+}
 
 pub(super) fn notice(args: &SpecArgs, lang: NoticeLang, out: Option<&Path>, draft: bool) -> Result<Answer, Failure> {
     let lang = match lang {
@@ -19,9 +31,8 @@ pub(super) fn notice(args: &SpecArgs, lang: NoticeLang, out: Option<&Path>, draf
         NoticeLang::De => Lang::De,
         NoticeLang::Fr => Lang::Fr,
     };
-    let opened = open(args)?;
-    let books = Books::read(&opened.spec, &opened.ledger)?;
-    let facts = Facts::new(&opened.spec, &books, chrono::Utc::now().date_naive());
+    let (spec, books) = read(args)?;
+    let facts = Facts::new(&spec, &books, chrono::Utc::now().date_naive());
     let missing = facts.missing();
     if !missing.is_empty() && !draft {
         return Err(Failure::Blanks(blanks(&args.spec, &missing)));
@@ -45,8 +56,8 @@ pub(super) fn notice(args: &SpecArgs, lang: NoticeLang, out: Option<&Path>, draf
         .collect();
     let value = json!({
         "lang": lang.code(), "title": notice.title, "sections": sections,
-        "blanks": missing.iter().map(|missing| missing.key).collect::<Vec<_>>(),
-        "out_of_100": { "release": facts.one.0, "year": facts.year.0, "so_far": facts.life },
+        "blanks": missing.iter().map(Missing::place).collect::<Vec<_>>(),
+        "out_of_100": { "release": facts.one.0, "year": facts.year.0, "year_of_spec": facts.year_of_spec, "so_far": facts.life },
         "releases": facts.releases,
         "readability": {
             "formula": read.formula, "score": (read.score * 10.0).round() / 10.0, "limit": read.limit,
@@ -67,7 +78,7 @@ pub(super) fn notice(args: &SpecArgs, lang: NoticeLang, out: Option<&Path>, draf
         read.limit
     );
     for missing in &missing {
-        let _ = writeln!(text, "  blank: notice.{}, {}", missing.key, missing.remedy);
+        let _ = writeln!(text, "  blank: {}, {}", missing.place(), missing.remedy);
     }
     Ok(Answer { text, value })
 }
@@ -75,15 +86,15 @@ pub(super) fn notice(args: &SpecArgs, lang: NoticeLang, out: Option<&Path>, draf
 /// A line for each field that is not said.
 fn blanks(spec: &Path, missing: &[Missing]) -> String {
     let lines = missing.iter().map(|missing| {
-        format!("{}: notice.{} is missing; write it under [notice]: {}", spec.display(), missing.key, missing.remedy)
+        let (place, table) = (missing.place(), missing.table);
+        format!("{}: {place} is missing; write it under [{table}]: {}", spec.display(), missing.remedy)
     });
     lines.chain(["(or take --draft, which leaves visible blanks)".to_owned()]).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn officer(args: &SpecArgs, out: &Path) -> Result<Answer, Failure> {
-    let opened = open(args)?;
-    let books = Books::read(&opened.spec, &opened.ledger)?;
-    let drafts = officer::drafts(&opened.spec, &books, chrono::Utc::now().date_naive());
+    let (spec, books) = read(args)?;
+    let drafts = officer::drafts(&spec, &books, chrono::Utc::now().date_naive());
     folder(out, &drafts)?;
     let mut text = format!("Wrote three drafts to {}:\n", out.display());
     let marks = |text: &str| text.matches(officer::TO_FILL_IN.trim_matches('*')).count();

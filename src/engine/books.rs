@@ -1,9 +1,10 @@
 //! What a spec promises and what its ledger says was spent, for those who must be told: customers and officers. All public.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate};
-use tactful_kernel::ledger::{Amount, LedgerError};
+use tactful_kernel::ledger::{Amount, Audience, LedgerError};
 use tactful_kernel::{Delta, Ledger, Loss, Rho, accountant};
 
 use super::assemble::lifetime;
@@ -17,6 +18,8 @@ pub struct Books {
     pub release: Promise,
     /// What a year may cost: the recorded promise where there is a ledger, else the spec's.
     pub year: Promise,
+    /// What a year may cost by the spec alone; its runs keep to the smaller of the two.
+    pub year_of_spec: Promise,
     /// The UTC calendar year that pays now.
     pub year_name: String,
     /// Spent in that year, at the year's δ; ε 0 when nothing was.
@@ -27,6 +30,38 @@ pub struct Books {
     pub releases_left: u64,
     /// What the ledger has on record; `None` where there is no ledger yet.
     pub record: Option<OnRecord>,
+    /// Who holds an audience that has not expired, by the ledger, whatever the spec says of destinations now.
+    pub recipients: Vec<Recipient>,
+}
+
+/// Somebody to whom an audience went that has not expired, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The destination's lasting name.
+    pub destination: String,
+    /// What it was to the shop.
+    pub role: String,
+    /// The contract that allowed it.
+    pub contract: String,
+    /// The purpose that people consented to.
+    pub purpose: String,
+    /// The day (UTC) by which the last of its audiences must be deleted.
+    pub until: NaiveDate,
+}
+
+/// What an even guess can become, in 100: at most, each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Odds {
+    /// After one release: that somebody is among the data, and which of two ways of shopping was somebody's.
+    pub one: (u32, u32),
+    /// The same after all releases that a year may hold.
+    pub year: (u32, u32),
+    /// That somebody is among the data, after a year in which runs keep to the spec; there only where the spec's year is the
+    /// smaller one.
+    pub year_of_spec: Option<u32>,
+    /// The same after everything that was ever spent: 50 when nothing was, and never less than after one release, which has a
+    /// smaller δ of its own.
+    pub life: u32,
 }
 
 /// An (ε, δ), and the loss that it stands for.
@@ -80,14 +115,17 @@ impl Books {
             return Ok(Self {
                 release,
                 year: of_spec,
+                year_of_spec: of_spec,
                 year_name: chrono::Utc::now().format("%Y").to_string(),
                 spent_in_year: nothing,
                 spent_in_life: nothing,
                 releases_left: fit(Amount::from(cap), Amount::default(), costs.loss),
                 record: None,
+                recipients: Vec::new(),
             });
         }
-        let status = Ledger::open_existing(ledger)?.status()?;
+        let opened = Ledger::open_existing(ledger)?;
+        let status = opened.status()?;
         if status.population != spec.population {
             let (found, asked) = (status.population, spec.population.clone());
             return Err(LedgerError::OtherPopulation { path: ledger.to_owned(), found, asked }.into());
@@ -95,10 +133,6 @@ impl Books {
         let found = Ledger::verify(ledger)?;
         let year =
             Promise { epsilon: status.claim.epsilon.value(), delta: status.claim.delta.value(), loss: status.cap };
-        let day = |seconds: u64| {
-            let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-            time.unwrap_or_default().date_naive()
-        };
         let releases =
             found.releases.into_iter().map(|r| (r.reservation.seq, day(r.time), r.manifest_sha256)).collect();
         // A session of this spec may spend no more than either says.
@@ -108,6 +142,7 @@ impl Books {
         Ok(Self {
             release,
             year,
+            year_of_spec: of_spec,
             year_name: status.year.clone(),
             spent_in_year: in_epsilon(status.spent_in_year, status.claim.delta)?,
             spent_in_life: Spent { epsilon, delta, amount: status.spent_in_life },
@@ -118,6 +153,7 @@ impl Books {
                 reservations: found.reservations,
                 releases,
             }),
+            recipients: recipients(opened.audiences()?, chrono::Utc::now().timestamp().unsigned_abs()),
         })
     }
 
@@ -126,6 +162,59 @@ impl Books {
     pub fn releases(&self) -> usize {
         self.record.as_ref().map_or(0, |record| record.releases.len())
     }
+
+    /// Reservations on record, with a release or without.
+    #[must_use]
+    pub fn reservations(&self) -> u64 {
+        self.record.as_ref().map_or(0, |record| record.reservations)
+    }
+
+    /// Whether anything was ever spent.
+    #[must_use]
+    pub fn spent(&self) -> bool {
+        self.spent_in_life.amount != Amount::default()
+    }
+
+    /// What the figures mean for an even guess.
+    #[must_use]
+    pub fn odds(&self) -> Odds {
+        let of = |promise: Promise| odds_in_100(promise.epsilon, promise.delta);
+        let after = |spent: Spent| {
+            if spent.amount == Amount::default() { 50 } else { odds_in_100(spent.epsilon, spent.delta).0 }
+        };
+        let (one, spec, promised) = (of(self.release), self.year_of_spec.loss, self.year.loss);
+        let lower = spec.rho < promised.rho || spec.delta_atto < promised.delta_atto;
+        Odds {
+            one,
+            year: of(self.year),
+            // What other specs spent of the year is spent.
+            year_of_spec: lower.then(|| of(self.year_of_spec).0.max(after(self.spent_in_year))),
+            life: if self.spent() { after(self.spent_in_life).max(one.0) } else { 50 },
+        }
+    }
+}
+
+fn day(seconds: u64) -> NaiveDate {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    time.unwrap_or_default().date_naive()
+}
+
+/// Each destination once for a role, a contract and a purpose, sorted, with the last day.
+fn recipients(audiences: Vec<Audience>, now: u64) -> Vec<Recipient> {
+    let mut last = BTreeMap::new();
+    for handed in audiences.into_iter().filter(|handed| handed.expires > now) {
+        let until = last.entry((handed.destination, handed.role, handed.contract, handed.purpose)).or_insert(0);
+        *until = handed.expires.max(*until);
+    }
+    last.into_iter()
+        .map(|((destination, role, contract, purpose), until)| Recipient {
+            destination,
+            role,
+            contract,
+            purpose,
+            until: day(until),
+        })
+        .collect()
 }
 
 fn in_epsilon(amount: Amount, delta: Delta) -> Result<Spent, EngineError> {
@@ -190,5 +279,53 @@ mod tests {
         let other = Spec { population: "other-shop".into(), ..spec() };
         assert_eq!(Books::read(&other, &path).unwrap_err().code(), "ledger.other-population");
         assert_eq!(Books::read(&spec(), &path).unwrap().record.unwrap().reservations, 0);
+    }
+
+    #[test]
+    fn who_holds_an_audience_is_known_from_the_ledger_until_it_expires() {
+        let handed = |name: &str, expires: u64| Audience {
+            destination: name.into(),
+            role: "processor".into(),
+            contract: "C-1".into(),
+            purpose: "mail".into(),
+            epoch: "month 2026-11".into(),
+            release_sha256: "a".repeat(64),
+            manifest_sha256: "b".repeat(64),
+            expires,
+            time: 0,
+        };
+        let all = vec![handed("shop-mail", 86_400 * 9), handed("old", 86_400), handed("shop-mail", 86_400 * 3)];
+        let found = recipients(all, 86_400);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].destination.as_str(), found[0].until), ("shop-mail", day(86_400 * 9)));
+        assert_eq!(found[0].until, NaiveDate::from_ymd_opt(1970, 1, 10).unwrap());
+        assert!(recipients(Vec::new(), 0).is_empty());
+    }
+
+    #[test]
+    fn all_that_was_spent_never_reads_as_less_than_one_release() {
+        let books = Books::read(&spec(), std::path::Path::new("/nowhere/at/all")).unwrap();
+        assert_eq!((books.odds().life, books.odds().year_of_spec), (50, None));
+        // One release is less at a year's δ than at its own.
+        let spent = Amount { rho_nano: 30_000_000, delta_atto: 50_000_000_000 };
+        let one = Books { spent_in_life: Spent { epsilon: 0.9, delta: 1e-5, amount: spent }, ..books.clone() };
+        assert_eq!((one.odds().one.0, one.odds().life), (74, 74));
+        let many = Books { spent_in_life: Spent { epsilon: 3.0, delta: 1e-5, amount: spent }, ..books };
+        assert_eq!(many.odds().life, 96);
+    }
+
+    #[test]
+    fn a_year_that_the_spec_made_smaller_stands_beside_the_promise() {
+        let books = Books::read(&spec(), std::path::Path::new("/nowhere/at/all")).unwrap();
+        let mut less = spec();
+        less.privacy.epsilon_per_year = tactful_kernel::Epsilon::new(2.0).unwrap();
+        let small = Books::read(&less, std::path::Path::new("/nowhere/at/all")).unwrap();
+        let both = Books { year: books.year, ..small.clone() };
+        assert_eq!((both.odds().year.0, both.odds().year_of_spec), (99, Some(89)));
+        // What another spec spent of the year beyond that is not unsaid.
+        let spent = Spent { epsilon: 3.0, delta: 1e-5, amount: Amount { rho_nano: 1, delta_atto: 0 } };
+        assert_eq!(Books { spent_in_year: spent, ..both }.odds().year_of_spec, Some(96));
+        // A spec that asks for more gets no more.
+        assert_eq!(Books { year: small.year, ..books }.odds().year_of_spec, None);
     }
 }

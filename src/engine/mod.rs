@@ -39,7 +39,7 @@ use crate::spec::Spec;
 pub use array::{ArrayCentres, ArrayFit, ArrayJob, ArrayNoise, ArrayPrice, IN_MEMORY, cluster_array, fit_array};
 pub use assemble::even_odds;
 pub use audience::{HandOver, HandedOver, Which, hand_over, pseudonyms};
-pub use books::{Books, OnRecord, Promise, Spent, odds_in_100};
+pub use books::{Books, Odds, OnRecord, Promise, Recipient, Spent, odds_in_100};
 pub use budget::{Costs, year_cap};
 pub(crate) use draw::{Drawn, measure};
 pub use erase::{Certificate, Erase, Searched, erase};

@@ -45,8 +45,9 @@ pub struct Left {
     pub epsilon_spent: f64,
     /// The year, by the ledger's clock.
     pub year: String,
-    /// Whether there is a ledger yet.
-    pub exists: bool,
+    /// The (ε, δ) that the ledger promises for a year; `None` where there is no ledger yet. The smaller of it and the spec's
+    /// holds.
+    pub promised: Option<(f64, f64)>,
 }
 
 /// What is left in a ledger for releases of this price; of one that is not there, the whole year.
@@ -60,11 +61,12 @@ pub fn left(privacy: &Privacy, ledger: &Path, population: &str) -> Result<Left, 
         let by_rho = cap.rho.nano() / costs.loss.rho.nano();
         let releases = by_rho.min(cap.delta_atto / costs.loss.delta_atto.max(1));
         let year = chrono::Utc::now().format("%Y").to_string();
-        return Ok(Left { releases, epsilon_spent: 0.0, year, exists: false });
+        return Ok(Left { releases, epsilon_spent: 0.0, year, promised: None });
     }
     let status = Ledger::open(ledger, &Opening { population: population.into(), cap, claim })?.status()?;
     let epsilon_spent = spent_epsilon(&status, privacy)?;
-    Ok(Left { releases: releases_left(&status, costs.loss), epsilon_spent, year: status.year, exists: true })
+    let promised = Some((status.claim.epsilon.value(), status.claim.delta.value()));
+    Ok(Left { releases: releases_left(&status, costs.loss), epsilon_spent, year: status.year, promised })
 }
 
 fn spent_epsilon(status: &Status, privacy: &Privacy) -> Result<f64, EngineError> {

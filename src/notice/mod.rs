@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::engine::{Books, odds_in_100};
+use crate::engine::Books;
 use crate::spec::{FeatureKind, LegalBasis, Notice as Said, Origin, Spec};
 pub use render::{html, text};
 use template::Template;
@@ -67,23 +67,43 @@ pub struct Facts {
     pub one: (u32, u32),
     /// The same after all releases that a year may hold.
     pub year: (u32, u32),
+    /// That somebody is among the data, after a year in which runs keep to the spec: where it allows less than the ledger promises.
+    pub year_of_spec: Option<u32>,
     /// After all that was ever spent.
     pub life: u32,
     /// Releases on record.
     pub releases: usize,
+    /// Reservations on record, with a release or without.
+    pub reservations: u64,
     /// Whether anything was ever spent.
     pub spent: bool,
+    /// Whether a run leaves out who opted out: the spec names a list or the register.
+    pub leaves_out: bool,
+    /// Whether a run takes only who said yes.
+    pub asks: bool,
+    /// The day by which the last list must be deleted that is out, where the spec no longer says that any is made.
+    pub lists_until: Option<NaiveDate>,
     /// The day it is written.
     pub date: NaiveDate,
 }
 
-/// A field of the spec's `[notice]` that a notice needs and does not find.
+/// Something of the spec that a notice needs and does not find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Missing {
-    /// Its key.
-    pub key: &'static str,
+    /// The table that it belongs into.
+    pub table: &'static str,
+    /// Its key there; none when the table itself is missing.
+    pub key: Option<&'static str>,
     /// What to write.
     pub remedy: &'static str,
+}
+
+impl Missing {
+    /// Where it belongs: `notice.contact`, `sources.opt_outs`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.key.map_or_else(|| self.table.to_owned(), |key| format!("{}.{key}", self.table))
+    }
 }
 
 impl Facts {
@@ -102,48 +122,84 @@ impl Facts {
             });
         }
         let bought = &spec.sources.transactions;
-        conditions.extend(spec.taxonomy.as_ref().map(|_| "kinds"));
+        // What is sensitive is left out by the names of categories; without a taxonomy none is read, and every line counts.
+        conditions.extend(if spec.taxonomy.is_some() { &["taxonomy", "kinds"][..] } else { &["no_taxonomy"] });
         conditions.extend((bought.product.is_some() || bought.category.is_some()).then_some("goods"));
         conditions.extend((!bought.discounts.is_empty()).then_some("discounts"));
         conditions.extend(bought.basket.as_ref().map(|_| "baskets"));
-        conditions.extend((!spec.destinations.is_empty()).then_some("handed"));
-        let odds = |epsilon, delta| odds_in_100(epsilon, delta);
-        let life = books.spent_in_life;
+        let (list, register) = (spec.sources.opt_outs.is_some(), spec.sources.register.is_some());
+        conditions.extend(list.then_some("list"));
+        conditions.extend(register.then_some("register"));
+        let handed = !spec.destinations.is_empty();
+        conditions.extend(handed.then_some("handed"));
+        let out = books.recipients.iter().map(|recipient| recipient.until).max();
+        conditions.extend((handed || out.is_some()).then_some("store"));
+        conditions.insert(match (list || register, handed) {
+            (false, _) => "leaves_nobody",
+            (true, false) => "leaves_reports",
+            (true, true) => "leaves_lists",
+        });
+        let odds = books.odds();
         Self {
             said: spec.notice.clone().unwrap_or_default(),
             simulated: spec.origin == Origin::Simulated,
             conditions,
             segments: spec.segments.number,
             floor: spec.segments.floor,
-            one: odds(books.release.epsilon, books.release.delta),
-            year: odds(books.year.epsilon, books.year.delta),
-            life: if life.amount.rho_nano == 0 { 50 } else { odds(life.epsilon, life.delta).0 },
+            one: odds.one,
+            year: odds.year,
+            year_of_spec: odds.year_of_spec,
+            life: odds.life,
             releases: books.releases(),
-            spent: life.amount.rho_nano > 0,
+            reservations: books.reservations(),
+            spent: books.spent(),
+            leaves_out: list || register,
+            asks: spec.sources.consent.as_ref().is_some_and(|consent| consent.run_purpose.is_some()),
+            lists_until: out.filter(|_| !handed),
             date,
         }
     }
 
-    /// What only a person can say and has not said.
+    /// What only a person can say and has not said, and what a notice would promise that no run keeps.
     #[must_use]
     pub fn missing(&self) -> Vec<Missing> {
         let said = &self.said;
         let opt_out = said.opt_out_words.is_some() || said.opt_out_phone.is_some() || said.opt_out_url.is_some();
+        let unasked = said.legal_basis == Some(LegalBasis::Consent) && !self.asks;
         [
-            (said.controller.is_some(), "controller", "the name of the shop or company that answers for the purchases"),
-            (said.contact.is_some(), "contact", "where a customer writes or calls"),
+            (
+                said.controller.is_some(),
+                ("notice", Some("controller")),
+                "the name of the shop or company that answers for the purchases",
+            ),
+            (said.contact.is_some(), ("notice", Some("contact")), "where a customer writes or calls"),
             (
                 opt_out,
-                "opt_out_words",
+                ("notice", Some("opt_out_words")),
                 "what a customer says at the till to opt out; or opt_out_phone, or opt_out_url: one way, of one step",
             ),
-            (said.keep_months.is_some(), "keep_months", "for how many months purchases are kept"),
-            (said.legal_basis.is_some(), "legal_basis", "\"consent\" or \"legitimate_interest\", as a human decided"),
-            (said.authority.is_some(), "authority", "the supervisory authority that takes complaints"),
+            (said.keep_months.is_some(), ("notice", Some("keep_months")), "for how many months purchases are kept"),
+            (
+                said.legal_basis.is_some(),
+                ("notice", Some("legal_basis")),
+                "\"consent\" or \"legitimate_interest\", as a human decided",
+            ),
+            (said.authority.is_some(), ("notice", Some("authority")), "the supervisory authority that takes complaints"),
+            (
+                self.leaves_out,
+                ("sources.opt_outs", None),
+                "register = true, or the file of who opted out; until then a run leaves nobody out, whatever they say",
+            ),
+            (
+                !unasked,
+                ("sources.consent", Some("run_purpose")),
+                "the purpose that a run asks the snapshot of consents for, since legal_basis is \"consent\"; until then a run takes \
+                 everybody, whether they said yes or not",
+            ),
         ]
         .into_iter()
         .filter(|(there, ..)| !there)
-        .map(|(_, key, remedy)| Missing { key, remedy })
+        .map(|(_, (table, key), remedy)| Missing { table, key, remedy })
         .collect()
     }
 }
@@ -199,12 +255,21 @@ pub fn write(facts: &Facts, lang: Lang) -> Notice {
     optional("phone", said.opt_out_phone.clone());
     optional("url", said.opt_out_url.clone());
     optional("officer", said.officer.clone());
+    let day = |date: NaiveDate| date.format(word("date")).to_string();
+    optional("lists_out", facts.lists_until.map(day));
+    optional("lower", facts.year_of_spec.map(|odds| odds.to_string()));
     conditions.insert(match said.legal_basis {
-        Some(LegalBasis::Consent) => "consent",
+        Some(LegalBasis::Consent) if facts.asks => "consent",
+        Some(LegalBasis::Consent) => "unasked",
         Some(LegalBasis::LegitimateInterest) => "interest",
         None => "undecided",
     });
-    conditions.insert(if facts.spent { "reports" } else { "none" });
+    conditions.insert(match (facts.spent, facts.releases) {
+        (false, _) => "none",
+        (true, 0) => "begun",
+        (true, made) if facts.reservations > made as u64 => "reports_begun",
+        (true, _) => "reports",
+    });
     conditions.extend(facts.simulated.then_some("simulated"));
     template.fill(lang, &values, &conditions)
 }

@@ -1,9 +1,12 @@
 use super::*;
-use crate::spec::LegalBasis;
-use crate::testing::spec as base;
+use crate::engine::{Promise, Recipient};
+use crate::spec::{Destination, LegalBasis, Profile, RegisterFile, Role, Span};
+use crate::testing::{CSV, file, spec as base, with_opt_outs};
 
 fn spec() -> Spec {
     let some = |text: &str| Some(text.to_owned());
+    let mut base = base();
+    base.sources.register = Some(RegisterFile::Usual);
     Spec {
         notice: Some(Said {
             controller: some("Corner Shop"),
@@ -17,8 +20,58 @@ fn spec() -> Spec {
             authority: some("Data Office, 2 Main Square"),
         }),
         origin: Origin::FirstParty,
-        ..base()
+        ..base
     }
+}
+
+/// The spec with a destination.
+fn with_lists() -> Spec {
+    let newsletter = Destination {
+        name: "newsletter".into(),
+        role: Role::Processor,
+        contract: "C-1".into(),
+        purpose: "mail".into(),
+        profile: Profile::Csv,
+        minimum: None,
+        expires_after_days: 30,
+        epoch: Span::Month,
+        linkability_bits: 12,
+        segments: None,
+    };
+    Spec { destinations: vec![newsletter], ..spec() }
+}
+
+/// The spec without categories, as `models/rfm` has none.
+fn without_categories() -> Spec {
+    let mut spec = spec();
+    spec.taxonomy = None;
+    spec.sources.transactions.category = None;
+    spec.features.retain(|feature| {
+        matches!(feature.kind, FeatureKind::Frequency | FeatureKind::Recency | FeatureKind::Monetary)
+    });
+    spec
+}
+
+/// Books of a population of which somebody holds a list.
+fn lists_out(spec: &Spec) -> Books {
+    let until = NaiveDate::from_ymd_opt(2026, 12, 24).unwrap();
+    let who = |name: &str, until| Recipient {
+        destination: name.into(),
+        role: "processor".into(),
+        contract: "C-1".into(),
+        purpose: "mail".into(),
+        until,
+    };
+    Books { recipients: vec![who("newsletter", until), who("till", day())], ..books(spec) }
+}
+
+fn of(spec: &Spec) -> Facts {
+    Facts::new(spec, &books(spec), day())
+}
+
+/// What it says of these facts in a language.
+fn said(facts: &Facts, lang: Lang) -> String {
+    text(&write(facts, lang))
 }
 
 fn books(spec: &Spec) -> Books {
@@ -30,17 +83,22 @@ fn day() -> NaiveDate {
 }
 
 fn facts() -> Facts {
-    Facts::new(&spec(), &books(&spec()), day())
+    of(&spec())
 }
 
 /// All facts that a text has words for.
 fn all_facts() -> Vec<Facts> {
     let mut list = vec![facts()];
-    list.push(Facts { releases: 3, spent: true, life: 91, ..facts() });
-    let mut other = facts();
+    list.push(Facts { releases: 3, reservations: 3, spent: true, life: 91, ..facts() });
+    list.push(Facts { releases: 3, reservations: 4, spent: true, life: 91, ..facts() });
+    list.push(Facts { releases: 0, reservations: 1, spent: true, life: 76, ..facts() });
+    list.push(Facts { year_of_spec: Some(89), ..facts() });
+    let mut other = Facts { asks: true, ..facts() };
     other.said.legal_basis = Some(LegalBasis::Consent);
     list.push(other);
     list.push(Facts { simulated: true, ..facts() });
+    list.extend([of(&with_lists()), of(&without_categories()), of(&with_opt_outs(spec()))]);
+    list.push(Facts::new(&spec(), &lists_out(&spec()), day()));
     list
 }
 
@@ -62,7 +120,7 @@ fn a_child_of_twelve_can_read_every_notice() {
 #[test]
 fn no_sentence_of_a_notice_is_long() {
     for lang in Lang::ALL {
-        for section in write(&facts(), lang).sections {
+        for section in all_facts().iter().flat_map(|facts| write(facts, lang).sections) {
             for block in section.blocks {
                 let Block::Paragraph(text) = block else { continue };
                 let longest = text.split(['.', '?', '!', ':']).map(|part| part.split_whitespace().count()).max();
@@ -88,9 +146,9 @@ fn the_figures_of_a_notice_are_those_of_the_ledger_and_the_spec() {
                 .filter(|&number| number != 100)
                 .collect();
             let mut wanted: Vec<u64> = vec![50, u64::from(facts.one.0), u64::from(facts.year.0)];
-            if facts.spent {
-                wanted.extend([facts.releases as u64, u64::from(facts.life)]);
-            }
+            wanted.extend(facts.year_of_spec.map(u64::from));
+            wanted.extend((facts.releases > 0).then_some(facts.releases as u64));
+            wanted.extend(facts.spent.then_some(u64::from(facts.life)));
             wanted.extend([facts.one.1, facts.year.1].map(u64::from));
             wanted.retain(|&number| number != 100);
             assert_eq!(said, wanted, "{}", lang.code());
@@ -145,8 +203,9 @@ fn a_notice_speaks_of_what_the_spec_uses_and_of_nothing_else() {
 fn what_a_person_has_not_said_is_a_visible_blank_and_is_told() {
     let spec = base();
     let facts = Facts::new(&spec, &books(&spec), day());
-    let keys: Vec<_> = facts.missing().iter().map(|missing| missing.key).collect();
-    assert_eq!(keys, ["controller", "contact", "opt_out_words", "keep_months", "legal_basis", "authority"]);
+    let keys: Vec<_> = facts.missing().iter().map(Missing::place).collect();
+    let shop = ["controller", "contact", "opt_out_words", "keep_months", "legal_basis", "authority"];
+    assert_eq!(keys, [&shop.map(|key| format!("notice.{key}"))[..], &["sources.opt_outs".to_owned()]].concat());
     for (lang, blank) in Lang::ALL.into_iter().zip(["[TO FILL IN", "[DA COMPLETARE", "[AUSFÜLLEN", "[À REMPLIR"]) {
         let text = text(&write(&facts, lang));
         assert!(text.matches(blank).count() >= keys.len(), "{text}");
@@ -166,4 +225,147 @@ fn what_a_shop_calls_itself_is_text_and_nothing_else() {
     assert!(page.contains("default-src 'none'") && page.contains("<html lang=\"en\">"));
     assert!(!page.contains("http://") && !page.contains("src=\"http"));
     assert!(!text(&notice).contains('\u{202e}'));
+}
+
+/// The blank that a person must see, in each language.
+const BLANKS: [&str; 4] = ["[TO FILL IN: ", "[DA COMPLETARE: ", "[AUSFÜLLEN: ", "[À REMPLIR : "];
+
+#[test]
+fn a_notice_promises_no_way_out_that_no_run_keeps() {
+    let mut nobody = spec();
+    nobody.sources.register = None;
+    let facts = of(&nobody);
+    let missing = facts.missing();
+    assert_eq!(missing.iter().map(Missing::place).collect::<Vec<_>>(), ["sources.opt_outs"]);
+    assert!(missing[0].remedy.contains("register = true") && missing[0].remedy.contains("leaves nobody out"));
+    let promises = ["From then on", "Da quel momento", "Ab dann", "À partir de là"];
+    for ((lang, promise), blank) in Lang::ALL.into_iter().zip(promises).zip(BLANKS) {
+        let draft = said(&facts, lang);
+        assert!(!draft.contains(promise) && draft.matches(blank).count() == 1, "{draft}");
+        // The register and a list of the shop's are a way out each.
+        for spec in [spec(), with_opt_outs(nobody.clone())] {
+            assert!(of(&spec).missing().is_empty() && said(&of(&spec), lang).contains(promise));
+        }
+    }
+}
+
+#[test]
+fn a_notice_says_that_only_who_said_yes_is_in_where_a_run_asks() {
+    let mut spec = spec();
+    spec.notice.as_mut().unwrap().legal_basis = Some(LegalBasis::Consent);
+    let mut consent = crate::spec::Consent {
+        file: file("consent.csv", CSV),
+        unit: "customer".into(),
+        purpose: None,
+        granted: "granted".into(),
+        max_age_days: 3,
+        run_purpose: None,
+    };
+    let promises =
+        ["only if you said yes", "solo se hai detto di sì", "nur, wenn Sie Ja gesagt", "si vous avez dit oui"];
+    for snapshot in [None, Some(consent.clone())] {
+        spec.sources.consent = snapshot;
+        let facts = of(&spec);
+        let missing = facts.missing();
+        assert_eq!(missing.iter().map(Missing::place).collect::<Vec<_>>(), ["sources.consent.run_purpose"]);
+        for ((lang, promise), blank) in Lang::ALL.into_iter().zip(promises).zip(BLANKS) {
+            let draft = said(&facts, lang);
+            assert!(!draft.contains(promise) && draft.contains(blank), "{draft}");
+        }
+    }
+    consent.run_purpose = Some("segmentation".into());
+    spec.sources.consent = Some(consent);
+    assert!(of(&spec).missing().is_empty());
+    for (lang, promise) in Lang::ALL.into_iter().zip(promises) {
+        assert!(said(&of(&spec), lang).contains(promise));
+    }
+}
+
+#[test]
+fn who_says_no_is_told_of_lists_too_and_of_lists_that_are_still_out() {
+    let lists = ["all new lists", "nessuna nuova lista", "keiner neuen Liste", "aucune nouvelle liste"];
+    let before = ["Before, we also made", "Prima facevamo", "Früher haben wir", "Avant, nous faisions"];
+    let days = ["24 December 2026", "24/12/2026", "24.12.2026", "24/12/2026"];
+    let kept = ["secret codes of", "codici segreti di", "geheime Codes von", "codes secrets des"];
+    for (i, lang) in Lang::ALL.into_iter().enumerate() {
+        let plain = said(&facts(), lang);
+        for words in [lists[i], before[i], kept[i]] {
+            assert!(!plain.contains(words), "{words}: {plain}");
+        }
+        let made = said(&of(&with_lists()), lang);
+        assert!(made.contains(lists[i]) && made.contains(kept[i]) && !made.contains(before[i]), "{made}");
+        // The spec no longer has the destination; the ledger has the list.
+        let out = said(&Facts::new(&spec(), &lists_out(&spec()), day()), lang);
+        assert!(out.contains(before[i]) && out.contains(days[i]) && out.contains(kept[i]), "{out}");
+        assert!(!out.contains(lists[i]), "{out}");
+        // Where lists are still made, what is said of them covers those.
+        assert!(!said(&Facts::new(&with_lists(), &lists_out(&spec()), day()), lang).contains(before[i]));
+    }
+}
+
+#[test]
+fn a_notice_without_categories_claims_nothing_of_goods() {
+    let facts = of(&without_categories());
+    let claims = [
+        ["likes to buy", "too much about a person", "join it with another", "health and medicine"],
+        ["che cosa gli piace", "dicono troppo di una persona", "lo uniamo a un altro", "salute e medicine"],
+        ["was sie gern kauft", "zu viel über einen Menschen", "mit einer anderen zusammen", "Gesundheit und Arznei"],
+        ["ce qu’il aime", "trop sur quelqu’un", "joignons à un autre", "la santé et les médicaments"],
+    ];
+    let truth = ["All things count alike", "conta allo stesso modo", "Alle Dinge zählen gleich", "de la même façon"];
+    for ((lang, claims), truth) in Lang::ALL.into_iter().zip(claims).zip(truth) {
+        let (with, without) = (said(&self::facts(), lang), said(&facts, lang));
+        assert!(without.contains(truth) && !with.contains(truth), "{without}");
+        for claim in claims {
+            assert!(with.contains(claim) && !without.contains(claim), "{claim}: {without}");
+        }
+    }
+}
+
+#[test]
+fn what_was_begun_and_not_finished_is_not_called_a_report() {
+    let zero = ["0 reports", "0 rapporti", "0 Berichte", "0 rapports"];
+    let begun = ["But we began", "Ma ne abbiamo iniziato", "Aber wir haben einen", "Mais nous en avons"];
+    let none = ["not made any", "fatto nessun", "noch keinen", "fait aucun"];
+    let others = ["We also began", "solo iniziati", "nur begonnen", "en avons aussi"];
+    for (i, lang) in Lang::ALL.into_iter().enumerate() {
+        let killed = said(&Facts { releases: 0, reservations: 1, spent: true, life: 74, ..facts() }, lang);
+        assert!(!killed.contains(zero[i]) && !killed.contains(none[i]) && killed.contains(begun[i]), "{killed}");
+        let more = said(&Facts { releases: 1, reservations: 2, spent: true, life: 76, ..facts() }, lang);
+        assert!(more.contains(others[i]) && !more.contains(begun[i]), "{more}");
+        let whole = said(&Facts { releases: 1, reservations: 1, spent: true, life: 74, ..facts() }, lang);
+        assert!(!whole.contains(others[i]) && !whole.contains(begun[i]), "{whole}");
+        assert!(said(&facts(), lang).contains(none[i]));
+    }
+}
+
+#[test]
+fn a_year_of_the_spec_below_the_ledgers_is_said_beside_it() {
+    let mut spec = spec();
+    spec.privacy.epsilon_per_year = tactful_kernel::Epsilon::new(2.0).unwrap();
+    let small = books(&spec);
+    let six = Promise { epsilon: 6.0, ..small.year };
+    let loss = six.loss.plus(six.loss).unwrap();
+    let facts = Facts::new(&spec, &Books { year: Promise { loss, ..six }, ..small.clone() }, day());
+    assert_eq!((facts.year.0, facts.year_of_spec), (100, Some(89)));
+    assert!(said(&facts, Lang::En).contains("a lower mark. If we keep to it, he is right 89 times in 100"));
+    assert!(!said(&Facts::new(&spec, &small, day()), Lang::En).contains("a lower mark"));
+}
+
+#[test]
+fn how_long_a_no_is_kept_is_said() {
+    let register = ["a note of it for good", "lo segniamo per sempre", "das für immer", "le notons pour toujours"];
+    let list = [
+        "customer number on a list",
+        "numero di cliente in una lista",
+        "Nummer auf eine Liste",
+        "numéro sur une liste",
+    ];
+    let mut by_list = with_opt_outs(spec());
+    by_list.sources.register = None;
+    for (i, lang) in Lang::ALL.into_iter().enumerate() {
+        let (one, other) = (said(&facts(), lang), said(&of(&by_list), lang));
+        assert!(one.contains(register[i]) && !one.contains(list[i]), "{one}");
+        assert!(other.contains(list[i]) && !other.contains(register[i]), "{other}");
+    }
 }

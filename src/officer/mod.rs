@@ -6,6 +6,7 @@
 //! a use is lawful.
 
 mod assessment;
+mod people;
 mod record;
 mod registry;
 
@@ -13,9 +14,9 @@ use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 
-use crate::engine::{Books, odds_in_100};
+use crate::engine::Books;
 use crate::spec::sensitive::Policy;
-use crate::spec::{FeatureKind, LegalBasis, Notice, Origin, Spec};
+use crate::spec::{FeatureKind, Notice, Origin, Spec};
 
 /// Marks what only a human can write.
 pub const TO_FILL_IN: &str = "**TO FILL IN**";
@@ -71,11 +72,8 @@ impl Case<'_> {
 
     fn rows(&self) -> Vec<(&'static str, String)> {
         let books = self.books;
-        let (one, year) = (
-            odds_in_100(books.release.epsilon, books.release.delta),
-            odds_in_100(books.year.epsilon, books.year.delta),
-        );
-        let life = odds_in_100(books.spent_in_life.epsilon, books.spent_in_life.delta);
+        let odds = books.odds();
+        let (promised, own) = (books.year, books.year_of_spec);
         let record = books.record.as_ref();
         let (spent, all) = (books.spent_in_year, books.spent_in_life);
         vec![
@@ -83,10 +81,14 @@ impl Case<'_> {
             ("delta of one release", books.release.delta.to_string()),
             ("rho of one release, nano", books.release.loss.rho.nano().to_string()),
             ("delta of one release for thresholds, atto", books.release.loss.delta_atto.to_string()),
-            ("epsilon of a year", books.year.epsilon.to_string()),
-            ("delta of a year", books.year.delta.to_string()),
-            ("rho of a year, nano", books.year.loss.rho.nano().to_string()),
-            ("delta of a year for thresholds, atto", books.year.loss.delta_atto.to_string()),
+            ("epsilon promised for a year", promised.epsilon.to_string()),
+            ("delta promised for a year", promised.delta.to_string()),
+            ("rho promised for a year, nano", promised.loss.rho.nano().to_string()),
+            ("delta promised for a year for thresholds, atto", promised.loss.delta_atto.to_string()),
+            ("epsilon of a year by the running spec", own.epsilon.to_string()),
+            ("delta of a year by the running spec", own.delta.to_string()),
+            ("rho of a year by the running spec, nano", own.loss.rho.nano().to_string()),
+            ("delta of a year by the running spec for thresholds, atto", own.loss.delta_atto.to_string()),
             ("year that pays now", books.year_name.clone()),
             ("epsilon spent in that year", spent.epsilon.to_string()),
             ("rho spent in that year, nano", spent.amount.rho_nano.to_string()),
@@ -95,13 +97,18 @@ impl Case<'_> {
             ("delta of everything ever spent", all.delta.to_string()),
             ("rho ever spent, nano", all.amount.rho_nano.to_string()),
             ("releases on record", books.releases().to_string()),
-            ("reservations on record, all of them spent", record.map_or(0, |r| r.reservations).to_string()),
-            ("releases that the year still holds", books.releases_left.to_string()),
-            ("an even guess that somebody is among the data becomes, after one release, in 100", one.0.to_string()),
-            ("the same after a year", year.0.to_string()),
-            ("the same after everything ever spent", life.0.to_string()),
-            ("an even guess between two ways of shopping becomes, after one release, in 100", one.1.to_string()),
-            ("the same between two ways of shopping after a year", year.1.to_string()),
+            ("reservations on record, all of them spent", books.reservations().to_string()),
+            ("releases of the running spec that the year still holds", books.releases_left.to_string()),
+            (
+                "an even guess that somebody is among the data becomes, after one release, in 100",
+                odds.one.0.to_string(),
+            ),
+            ("the same after a year, as promised", odds.year.0.to_string()),
+            ("the same after a year, by the running spec", odds.year_of_spec.unwrap_or(odds.year.0).to_string()),
+            ("the same after everything ever spent", odds.life.to_string()),
+            ("an even guess between two ways of shopping becomes, after one release, in 100", odds.one.1.to_string()),
+            ("the same between two ways of shopping after a year, as promised", odds.year.1.to_string()),
+            ("largest AUC with which a segment may tell a sensitive trait", self.largest_auc()),
             ("fewest customers of a segment that is shown", self.spec.segments.floor.to_string()),
             ("most segments", self.spec.segments.number.to_string()),
             ("ledger", record.map_or_else(|| "none yet".to_owned(), |r| r.ledger_id.clone())),
@@ -131,36 +138,6 @@ impl Case<'_> {
         Self::or_blank(self.said.controller.as_ref(), "name of the controller (`notice.controller`)")
     }
 
-    fn basis(&self) -> String {
-        match self.said.legal_basis {
-            Some(LegalBasis::Consent) => "consent, GDPR Art. 6(1)(a), as the spec says".to_owned(),
-            Some(LegalBasis::LegitimateInterest) => {
-                "legitimate interest, GDPR Art. 6(1)(f), as the spec says; the balance of interests must be written down".to_owned()
-            }
-            None => format!("{TO_FILL_IN}: legal basis (`notice.legal_basis`)"),
-        }
-    }
-
-    fn kept(&self) -> String {
-        self.said.keep_months.map_or_else(
-            || format!("{TO_FILL_IN}: months for which purchases are kept (`notice.keep_months`)"),
-            |months| format!("{months} months for purchases, as the spec says"),
-        )
-    }
-
-    fn opt_out(&self) -> String {
-        let said = &self.said;
-        let ways =
-            [("at the till", &said.opt_out_words), ("by phone", &said.opt_out_phone), ("on a page", &said.opt_out_url)];
-        let ways: Vec<String> =
-            ways.into_iter().filter_map(|(how, way)| Some(format!("{how}: {}", inline(way.as_ref()?)))).collect();
-        if ways.is_empty() {
-            format!("{TO_FILL_IN}: one step to opt out (`notice.opt_out_…`)")
-        } else {
-            ways.join("; ")
-        }
-    }
-
     /// Kinds of data that are read, by what the spec maps.
     fn data(&self) -> Vec<String> {
         let t = &self.spec.sources.transactions;
@@ -175,6 +152,49 @@ impl Case<'_> {
             data.push("discounts".to_owned());
         }
         data
+    }
+
+    /// What is kept out, or that nothing is.
+    fn kept_out(&self) -> String {
+        if self.spec.taxonomy.is_none() {
+            return "**Nothing is kept out by name**: the spec has no taxonomy, so no category is read and every line counts".to_owned();
+        }
+        let names: Vec<&str> = Policy::base().groups().iter().map(|group| group.name.as_str()).collect();
+        format!("Kept out by name, as far as names tell: {} (policy {})", names.join("; "), Policy::base().version())
+    }
+
+    fn largest_auc(&self) -> String {
+        self.spec
+            .taxonomy
+            .as_ref()
+            .map_or_else(|| "none: no taxonomy, so it is not asked".to_owned(), |_| self.spec.gate.at_most.to_string())
+    }
+
+    /// What the proxy gate is held to, and by whom.
+    fn gate(&self) -> String {
+        if self.spec.taxonomy.is_none() {
+            return "**none**: the spec has no taxonomy, so nothing is known of what is sensitive, and no test asks whether a segment \
+                    tells it"
+                .to_owned();
+        }
+        let (at_most, policy) = (self.spec.gate.at_most, Policy::base().gate().at_most);
+        let mut text = format!(
+            "segments that tell more of a sensitive trait than an AUC of {at_most} are joined, as far as noise lets see (a charged test)"
+        );
+        match &self.spec.gate.loosened {
+            Some(approval) => {
+                let _ = write!(
+                    text,
+                    ". **The spec loosens it**: the policy allows {policy}; reason: {}; approved by: {}",
+                    inline(&approval.reason),
+                    inline(&approval.approved_by)
+                );
+            }
+            None => {
+                let _ = write!(text, "; the policy allows {policy}");
+            }
+        }
+        text
     }
 
     fn features(&self) -> String {
@@ -196,12 +216,6 @@ impl Case<'_> {
         }
         format!("{} ({} numbers a {})", kinds.join(", "), self.spec.features.len(), inline(&self.spec.unit))
     }
-}
-
-/// The groups that policy keeps out.
-fn sensitive() -> String {
-    let names: Vec<&str> = Policy::base().groups().iter().map(|group| group.name.as_str()).collect();
-    format!("{} (policy {})", names.join("; "), Policy::base().version())
 }
 
 /// A text of the spec as part of a line of Markdown: one line, and nothing in it acts.

@@ -1,32 +1,9 @@
 //! The record of processing activities, GDPR Art. 30(1).
 
-use super::{Case, TO_FILL_IN, inline};
-use crate::spec::Destination;
+use super::{Case, TO_FILL_IN};
 
 pub(super) fn write(case: &Case<'_>) -> String {
     let spec = case.spec;
-    let opt_outs = if spec.sources.opt_outs.is_some() || spec.sources.register.is_some() {
-        "the opt-outs that the spec names are applied before anything is added up"
-    } else {
-        "**the spec names no list of opt-outs**: nobody's purchases are left out"
-    };
-    let handed = if spec.destinations.is_empty() {
-        format!("Where segments are handed to campaign tools person by person: {TO_FILL_IN}: processors, contracts.")
-    } else {
-        let each = |to: &Destination| {
-            let (name, role, contract) = (inline(&to.name), to.role.word(), inline(&to.contract));
-            format!(
-                "\n- {name}: {role}, contract {contract}, purpose {}, {} days",
-                inline(&to.purpose),
-                to.expires_after_days
-            )
-        };
-        format!(
-            "Audiences (door 2: a pseudonym and a segment each, row level, under consent and a floor, not differentially private) go \
-             to:{}",
-            spec.destinations.iter().map(each).collect::<String>()
-        )
-    };
     format!(
         "{head}\n\
          ## (a) Who answers\n\n\
@@ -36,23 +13,23 @@ pub(super) fn write(case: &Case<'_>) -> String {
          - Joint controllers and representative: {TO_FILL_IN}, or \"none\"\n\n\
          ## (b) Purpose\n\n\
          Segments of customers who shop alike, and which of the shop's own promotions fit which segment. Published are statistics \
-         about segments, no row about a person. Legal basis: {basis}.\n\n\
+         about segments, no row about a person{audiences}. Legal basis: {basis}.\n\n\
          ## (c) Whose data, and which\n\n\
          Customers of `{population}`, one row a {unit} in memory. Read from {file}:\n\n{data}\n\n\
          Features: {features}. Opt-outs: {opt_outs}.\n\
-         Kept out by name, as far as names tell: {sensitive}.\n\n\
+         {kept_out}.\n\n\
          ## (d) Who receives\n\n\
          The release (door 1): {TO_FILL_IN}: who may read it. It is differentially private as the figures say. Row-level data leave \
-         through no release. {handed}\n\n\
+         through no release. {recipients}\n\n\
          ## (e) Third countries\n\n\
          {TO_FILL_IN}: the program sends nothing anywhere; say where the machine stands and who can reach it.\n\n\
          ## (f) How long\n\n\
-         - {kept}\n\
+         {kept}\n\
          - Releases and the ledger: {TO_FILL_IN}. The ledger is the record of what was spent; who deletes it has a fresh budget.\n\n\
          ## (g) Measures\n\n\
          Differential privacy for a {unit} with all its purchases, counted in a ledger; a floor on the size of a segment; rows in \
          memory alone, cleared after use; outputs readable by their owner alone; columns about the person refused (list {columns}). \
-         {TO_FILL_IN}: access to the machine, encryption of disks and swap, backups.\n\n\
+         Proxy gate: {gate}. {TO_FILL_IN}: access to the machine, encryption of disks and swap, backups.\n\n\
          ## How a customer opts out\n\n\
          {opt_out}\n\n\
          ## Figures of the spec and the ledger\n\n{figures}\n\
@@ -68,9 +45,13 @@ pub(super) fn write(case: &Case<'_>) -> String {
         file = super::inline(&spec.sources.transactions.file.path.display().to_string()),
         data = case.data().iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"),
         features = case.features(),
-        sensitive = super::sensitive(),
+        kept_out = case.kept_out(),
+        gate = case.gate(),
+        opt_outs = case.applied(),
+        recipients = case.recipients(),
+        audiences = if spec.destinations.is_empty() { "" } else { "; audiences (d) are such rows" },
         columns = crate::spec::columns_version(),
-        kept = case.kept(),
+        kept = case.kept().iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"),
         opt_out = case.opt_out(),
         figures = case.figures(),
         releases = case.releases(),

@@ -22,10 +22,15 @@ pub(super) fn write(case: &Case<'_>) -> String {
         Origin::Simulated => "SIMULATED, nobody exists: do not submit. ",
         Origin::Public => "PUBLIC research data, not a shop's own customers: do not submit. ",
     };
+    let what = if spec.taxonomy.is_some() { "Sizes, centres and category incidences" } else { "Sizes and centres" };
     let curator = or_blank(&case.said.controller, "name of the shop");
     let spent = books.spent_in_life;
+    let lower = books.odds().year_of_spec.map_or_else(String::new, |_| {
+        let own = books.year_of_spec;
+        format!(" The running spec allows less of a year: epsilon {} at delta {}.", own.epsilon, own.delta)
+    });
     let details = format!(
-        "The parameters are those of a calendar year (UTC), all releases together. One release is epsilon {} at delta {}, rho {} nano. \
+        "The parameters are those of a calendar year (UTC), all releases together.{lower} One release is epsilon {} at delta {}, rho {} nano. \
          Everything ever spent from the ledger is epsilon {} at delta {}, rho {} nano, over {} releases and {} reservations. Delta of \
          thresholds is counted apart, in atto: {} a release, {} a year.",
         books.release.epsilon,
@@ -35,7 +40,7 @@ pub(super) fn write(case: &Case<'_>) -> String {
         spent.delta,
         spent.amount.rho_nano,
         books.releases(),
-        books.record.as_ref().map_or(0, |record| record.reservations),
+        books.reservations(),
         books.release.loss.delta_atto,
         books.year.loss.delta_atto,
     );
@@ -59,7 +64,7 @@ pub(super) fn write(case: &Case<'_>) -> String {
             2,
             "description",
             quoted(&format!(
-                "{simulated}Sizes, centres and category incidences of at most {} segments of customers, none below {} customers.",
+                "{simulated}{what} of at most {} segments of customers, none below {} customers.",
                 spec.segments.number, spec.segments.floor
             )),
         ),

@@ -55,8 +55,10 @@ fn figures_agree(spec: &Spec, books: &Books) {
         for (name, value) in [
             ("epsilon of one release", books.release.epsilon),
             ("delta of one release", books.release.delta),
-            ("epsilon of a year", books.year.epsilon),
-            ("delta of a year", books.year.delta),
+            ("epsilon promised for a year", books.year.epsilon),
+            ("delta promised for a year", books.year.delta),
+            ("epsilon of a year by the running spec", books.year_of_spec.epsilon),
+            ("delta of a year by the running spec", books.year_of_spec.delta),
             ("epsilon spent in that year", books.spent_in_year.epsilon),
             ("epsilon of everything ever spent", books.spent_in_life.epsilon),
             ("delta of everything ever spent", books.spent_in_life.delta),
@@ -67,14 +69,17 @@ fn figures_agree(spec: &Spec, books: &Books) {
         for (name, value) in [
             ("rho of one release, nano", books.release.loss.rho.nano()),
             ("delta of one release for thresholds, atto", books.release.loss.delta_atto),
-            ("rho of a year, nano", books.year.loss.rho.nano()),
-            ("delta of a year for thresholds, atto", books.year.loss.delta_atto),
+            ("rho promised for a year, nano", books.year.loss.rho.nano()),
+            ("delta promised for a year for thresholds, atto", books.year.loss.delta_atto),
+            ("rho of a year by the running spec, nano", books.year_of_spec.loss.rho.nano()),
+            ("delta of a year by the running spec for thresholds, atto", books.year_of_spec.loss.delta_atto),
+            ("the same after everything ever spent", books.odds().life.into()),
             ("rho spent in that year, nano", books.spent_in_year.amount.rho_nano),
             ("delta spent in that year for thresholds, atto", books.spent_in_year.amount.delta_atto),
             ("rho ever spent, nano", books.spent_in_life.amount.rho_nano),
             ("releases on record", books.releases() as u64),
             ("reservations on record, all of them spent", record.map_or(0, |record| record.reservations)),
-            ("releases that the year still holds", books.releases_left),
+            ("releases of the running spec that the year still holds", books.releases_left),
             ("fewest customers of a segment that is shown", spec.segments.floor),
             ("last event of the ledger", record.map_or(0, |record| record.head.0)),
         ] {
@@ -119,6 +124,133 @@ fn every_figure_of_a_draft_is_the_ledgers() {
     // The old spec spends no more than it says, and customers are told what the ledger allows.
     let old = Books::read(&spec, &path).unwrap();
     assert_eq!((old.year, old.releases_left), (more.year, books.releases_left));
+    // Both figures stand in the drafts, and what the smaller one means.
+    figures_agree(&spec, &old);
+    assert!(old.year_of_spec.epsilon < old.year.epsilon);
+    let [(_, record), (_, assessment), (_, registry)] = drafts(&spec, &old, day());
+    let found = table(&record);
+    assert_eq!((found["epsilon promised for a year"], found["epsilon of a year by the running spec"]), ("6", "4"));
+    assert_eq!(
+        (found["the same after a year, as promised"], found["the same after a year, by the running spec"]),
+        ("100", "99")
+    );
+    assert!(assessment.contains("epsilon 4 in place of 6: while runs keep to it, a year is at most 99 of 100"));
+    assert!(registry.contains("The running spec allows less of a year: epsilon 4 at"));
+    let [_, (_, same), _] = drafts(&raised, &more, day());
+    assert!(!same.contains("in place of 6"));
+}
+
+/// The two drafts in words.
+fn words(spec: &Spec) -> [String; 2] {
+    let books = Books::read(spec, Path::new("/nowhere/at/all")).unwrap();
+    let [(_, record), (_, assessment), _] = drafts(spec, &books, day());
+    [record, assessment]
+}
+
+#[test]
+fn the_proxy_gate_is_told_as_the_spec_has_it() {
+    use crate::spec::{Approval, Gate};
+    let mut loose = spec();
+    for text in words(&loose) {
+        assert!(text.contains("than an AUC of 0.55 are joined") && !text.contains("loosens it"), "{text}");
+        assert_eq!(table(&text)["largest AUC with which a segment may tell a sensitive trait"], "0.55");
+    }
+    let approval = Approval { reason: "breadth | tells of every aisle".into(), approved_by: "Rosa Rossi".into() };
+    loose.gate = Gate { at_most: 0.8, loosened: Some(approval) };
+    for text in words(&loose) {
+        assert!(text.contains("than an AUC of 0.8 are joined") && text.contains("the policy allows 0.55"), "{text}");
+        assert!(
+            text.contains("breadth \\| tells of every aisle") && text.contains("approved by: Rosa Rossi"),
+            "{text}"
+        );
+        assert_eq!(table(&text)["largest AUC with which a segment may tell a sensitive trait"], "0.8");
+    }
+    let mut none = spec();
+    none.taxonomy = None;
+    for text in words(&none) {
+        assert!(text.contains("Proxy gate: **none**") && text.contains("Nothing is kept out by name"), "{text}");
+        assert!(
+            !text.contains("AUC of 0.55") && !text.contains("Kept out by name") && !text.contains("charged test"),
+            "{text}"
+        );
+        assert!(!text.contains("centres, categories"), "{text}");
+    }
+    assert!(words(&none)[1].contains("no proxy gate"));
+    assert_eq!(words(&spec())[1].matches("\n| ").count(), words(&none)[1].matches("\n| ").count());
+}
+
+#[test]
+fn what_the_notice_claims_and_the_spec_does_not_do_is_marked() {
+    use crate::spec::LegalBasis;
+    let said = Notice {
+        legal_basis: Some(LegalBasis::Consent),
+        opt_out_words: Some("Leave me out".into()),
+        ..Notice::default()
+    };
+    let mut spec = Spec { notice: Some(said), ..spec() };
+    for text in words(&spec) {
+        assert!(text.contains("**TO FILL IN**: **the spec does not apply it**"), "{text}");
+        assert!(text.contains("Leave me out. **TO FILL IN**: **the spec names no list of opt-outs**"), "{text}");
+    }
+    spec.sources.consent = Some(crate::spec::Consent {
+        file: crate::testing::file("consent.csv", crate::testing::CSV),
+        unit: "customer".into(),
+        purpose: None,
+        granted: "granted".into(),
+        max_age_days: 3,
+        run_purpose: Some("segmentation".into()),
+    });
+    spec.sources.register = Some(crate::spec::RegisterFile::Usual);
+    for text in words(&spec) {
+        assert!(!text.contains("does not apply it") && !text.contains("names no list"), "{text}");
+        assert!(text.contains("only who consented to `segmentation`"), "{text}");
+        // How long a no is kept.
+        assert!(text.contains("The register of opt-outs") && text.contains("for good"), "{text}");
+        assert!(!text.contains("The list of opt-outs") && !text.contains("The store of hand-overs"), "{text}");
+    }
+    for text in words(&crate::testing::with_opt_outs(spec)) {
+        assert!(text.contains("The list of opt-outs (`opted\\_out.csv`"), "{text}");
+    }
+}
+
+#[test]
+fn who_holds_an_audience_is_named_when_the_spec_no_longer_does() {
+    let spec = spec();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.ledger");
+    let mut ledger = spend(&spec, &path, 1);
+    let now = chrono::Utc::now();
+    let mut hand = |destination: &str, expires: chrono::DateTime<chrono::Utc>, digit: &str| {
+        let audience = tactful_kernel::ledger::Audience {
+            destination: destination.into(),
+            role: "processor".into(),
+            contract: "C-2026-7 | x".into(),
+            purpose: "mail".into(),
+            epoch: "month 2026-11".into(),
+            release_sha256: "a".repeat(64),
+            manifest_sha256: digit.repeat(64),
+            expires: expires.timestamp().unsigned_abs(),
+            time: 0,
+        };
+        ledger.record_audience(&audience).unwrap();
+    };
+    let until = now + chrono::TimeDelta::days(20);
+    hand("newsletter", until, "b");
+    hand("newsletter", now + chrono::TimeDelta::days(3), "c");
+    hand("forgotten", now - chrono::TimeDelta::days(1), "d");
+    drop(ledger);
+    let books = Books::read(&spec, &path).unwrap();
+    let [(_, record), (_, assessment), _] = drafts(&spec, &books, day());
+    for text in [record, assessment] {
+        let line = format!(
+            "- newsletter: processor, contract C-2026-7 \\| x, purpose mail, to be deleted by {}; **the spec no longer names it**",
+            until.date_naive()
+        );
+        assert!(text.contains(&line) && text.contains("go to nobody any more by the spec"), "{text}");
+        assert_eq!(text.matches("- newsletter").count(), 1);
+        assert!(!text.contains("forgotten") && text.contains("The store of hand-overs"), "{text}");
+    }
+    assert!(words(&spec).iter().all(|text| !text.contains("Audiences (door 2")));
 }
 
 #[test]
