@@ -195,7 +195,7 @@ fn what_the_spec_forgot_to_map_is_judged_by_its_usual_name() {
     let two = whole(&case, "id,title,category,exclusions,Exclusion\nA,Spring,rolls,,gin\n", &[]);
     assert_eq!(two.status, Some(2), "{two:#?}");
     assert!(two.stderr.contains("`exclusions` and `Exclusion`") && two.stderr.contains("rename"), "{}", two.stderr);
-    case.edit("category = \"category\"\n", "category = \"category\"\nexclusions = \"not_for\"\n");
+    case.edit("title = \"title\"\n", "title = \"title\"\nexclusions = \"not_for\"\n");
     let both = whole(&case, "id,title,category,not_for,exclusions\nA,Spring,rolls,,gin\n", &[]);
     assert_eq!(both.status, Some(2), "{both:#?}");
 }
@@ -231,7 +231,7 @@ fn every_target_column_is_judged_and_one_sensitive_name_refuses() {
 #[test]
 fn no_row_of_a_named_file_is_filtered_away() {
     let case = Case::corner_shop(400);
-    case.edit("category = \"category\"\n", "category = \"category\"\nonly = { campaign = 18 }\n");
+    case.edit("title = \"title\"\n", "title = \"title\"\nonly = { campaign = 18 }\n");
     let file = "id,title,category,campaign\nA,Tea,rolls,18\nB,Rum week,gin,19\n";
     let said = whole(&case, file, &[]);
     assert_eq!((said.status, states(&said)), (Some(12), vec!["A may_be_sent".to_owned(), "B refused".to_owned()]));

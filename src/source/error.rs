@@ -268,7 +268,7 @@ pub enum RawError {
     },
     /// Rows of a promotions file, which is public, that say something of no promotion.
     #[error(
-        "{file}: column `{column}` (promotion id) is empty in rows that are not (counted from 1 behind the header: {rows}), and \
+        "{file}: column `{column}` (promotion id) is empty in rows that say something (counted from 1 behind the header: {rows}), and \
          what has no id cannot be answered for; write an id into each of them, or take them out"
     )]
     PromotionsNameless {
