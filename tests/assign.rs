@@ -109,6 +109,18 @@ fn no_segment_is_an_answer_with_a_status_of_its_own() {
 }
 
 #[test]
+fn a_header_without_the_columns_is_no_empty_receipt() {
+    let folder = tempfile::tempdir().unwrap();
+    for receipts in ["foo,bar\n", "date,basket,category\n"] {
+        let said = assign(folder.path(), &[], receipts);
+        assert_eq!(said.status, Some(15), "{said:?}");
+        assert!(said.stderr.contains("[assign.column]"), "{said:?}");
+    }
+    let said = assign(folder.path(), &[], "date,basket,category,amount,discount\n");
+    assert_eq!((said.status, &answer(&said)["reason"]), (Some(20), &json!("no-receipts")));
+}
+
+#[test]
 fn a_list_of_customers_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let list = "customer,date,basket,category,amount,discount\n7,2026-05-04,1,loaves,2,0\n8,2026-05-04,2,loaves,2,0\n";

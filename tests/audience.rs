@@ -424,6 +424,25 @@ fn who_is_erased_is_forgotten_removed_and_proved_absent_once_the_rows_are_gone()
     assert_eq!((&certificate["absent"], &certificate["kept_out"]), (&Value::from(true), &Value::from(false)));
     assert_eq!(certificate["store_forgotten"], true);
     assert!(certificate["searched"].as_array().unwrap().iter().all(|file| file["absent"] == true));
+    // The list of opt-outs keeps who is on it, and neither the certificate nor the text claims otherwise.
+    door.opt_out(&[7]);
+    let certificate = ask("third");
+    let roles: Vec<&str> =
+        certificate["not_searched"].as_array().unwrap().iter().map(|file| file["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["opt-outs", "products", "promotions"]);
+    assert!(certificate["not_searched"][0]["file"].as_str().unwrap().ends_with("opt_outs.csv"));
+    let mut command = door.case.command("erase", &["--out"]);
+    command.arg(door.out("fourth"));
+    let text = door.typed(command, &id(7)).ok().stdout;
+    assert!(
+        text.contains("absent from every file that was searched") && !text.contains("that the spec names"),
+        "{text}"
+    );
+    assert!(
+        text.contains("opt_outs.csv (opt-outs): not searched: who is on the list of opt-outs stays on it"),
+        "{text}"
+    );
+    door.opt_out(&[]);
     door.snapshot(chrono::Utc::now(), "[\"mail\", \"segmentation\"]");
     door.hand("newsletter", "b").ok();
     assert_eq!((door.people("b").len(), door.removals("b").len()), (398, 2));
@@ -561,4 +580,68 @@ fn no_hand_over_is_there_that_store_and_ledger_do_not_know_however_it_is_killed(
     let hidden: Vec<String> =
         hidden.filter(|name| name.contains("staging") || name.contains("tactful-audience")).collect();
     assert_eq!(hidden, [""; 0]);
+}
+
+/// A disk that is always full.
+fn full() -> std::process::Stdio {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into()
+}
+
+/// With stdout on a full disk.
+fn to_full(mut command: std::process::Command, input: &str) -> Said {
+    use std::io::Write as _;
+    command.stdin(std::process::Stdio::piped()).stdout(full()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Some read nothing.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    Said::of(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_no_success() {
+    let door = Door::new();
+    let keys = door.case.path().join("keys");
+    let bare = |args: &[&str]| {
+        let mut command = common::tactful(door.case.path());
+        command.args(["--quiet"]).args(args).env("TACTFUL_POPULATION", "corner-shop").env("TACTFUL_KEYS", &keys);
+        command
+    };
+    let spec = door.case.spec_path();
+    let spec = spec.to_str().unwrap();
+    Said::of(&bare(&["optout", "init"]).output().unwrap()).ok();
+    let mut pseudonyms = door.case.command("pseudonyms", &["--destination", "till", "--keys"]);
+    pseudonyms.arg(&keys);
+    for (command, input) in [
+        (pseudonyms, id(7)),
+        (bare(&["notice", spec, "--lang", "de", "--draft"]), String::new()),
+        (bare(&["optout", "code", "-"]), id(7)),
+        (bare(&["optout", "status"]), String::new()),
+        (bare(&["--format", "json", "optout", "status"]), String::new()),
+        (bare(&["show", door.case.out().to_str().unwrap()]), String::new()),
+        (door.case.command("check", &["--format", "json"]), String::new()),
+        (bare(&["--format", "json", "errors"]), String::new()),
+        (bare(&["errors"]), String::new()),
+    ] {
+        let shown = format!("{command:?}");
+        let said = to_full(command, &(input + "\n"));
+        assert_eq!(said.status, Some(73), "{shown}: {said:#?}");
+        assert!(
+            said.stderr.contains("standard output") && said.stderr.ends_with("[output.write]\n"),
+            "{shown}: {said:#?}"
+        );
+    }
+    // What happened outranks that the telling of it is lost, and both are said.
+    let said = to_full(bare(&["--format", "json", "check", "gone.toml"]), "");
+    assert_eq!(said.status, Some(3), "{said:#?}");
+    assert!(said.stderr.contains("[spec.file-missing]") && said.stderr.contains("[output.write]"), "{said:#?}");
+    // Who stops reading is content.
+    let mut errors = bare(&["errors"]);
+    let mut child = errors.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(Said::of(&child.wait_with_output().unwrap()).ok().stderr, "");
+    // A full log costs no release.
+    let mut run = common::tactful(door.case.path());
+    run.arg("run").arg(spec).arg("--ledger").arg(door.case.ledger()).arg("--out").arg(door.out("loud"));
+    Said::of(&run.stderr(full()).output().unwrap()).ok();
+    assert!(door.out("loud").join("release.json").is_file());
 }

@@ -193,6 +193,9 @@ fn a_file_that_is_not_text_is_refused() {
     case.refuses(15, "data.not-text", &["transactions.csv", "UTF-8"]);
     fs::write(case.file("transactions.csv"), b"PK\x03\x04zq7391").unwrap();
     case.refuses(15, "data.not-text", &["transactions.csv", "CSV"]);
+    // Sound UTF-8, and no text: the remedy is another one.
+    fs::write(case.file("transactions.csv"), b"customer,day,basket,sku,amount\nzq7391\0,,,,\n").unwrap();
+    case.refuses(15, "data.not-text", &["transactions.csv", "NUL byte", "take it out"]);
 }
 
 // Columns.

@@ -161,3 +161,118 @@ fn hostile_titles_and_many_rows_are_survived() {
     assert!(!text.stdout.contains('\u{1b}'));
     assert!(text.stdout.contains("P4999 (T): may be sent") && text.stdout.contains("the same as `P1`"));
 }
+
+/// What `campaign check` says of a file of these lines, with the spec as it is.
+fn whole(case: &Case, text: &str, more: &[&str]) -> Said {
+    fs::write(case.path().join("next.csv"), text).unwrap();
+    let spec = case.spec_path();
+    let args = ["--format", "json", "campaign", "check", spec.to_str().unwrap(), "--promotions", "next.csv"];
+    case.call(&[&args[..], more].concat())
+}
+
+#[test]
+fn what_the_spec_forgot_to_map_is_judged_by_its_usual_name() {
+    // The corner shop maps id, title and category, as the demo does.
+    let case = Case::corner_shop(400);
+    let file = "id,title,category,exclusions,valid_until\nA,Spring,rolls,gin,2020-01-01\nB,Old,rolls,,2020-01-01\nC,New,cod,,\n";
+    let refused = |said: &Said| {
+        assert_eq!(said.status, Some(12), "{said:#?}");
+        assert_eq!(states(said), ["A refused", "B nobody", "C may_be_sent"]);
+        let told = said.json();
+        assert_eq!(told["promotions"][0]["code"], "promotion.sensitive-exclusion");
+        assert_eq!(told["promotions"][1]["code"], "promotion.expired");
+        assert_eq!(told["columns"]["adopted"], serde_json::json!(["valid_until", "exclusions"]));
+    };
+    refused(&whole(&case, file, &[]));
+    // However it is capitalised.
+    let loud = whole(&case, &file.replace("exclusions", "Exclusions").replace("valid_until", "VALID_UNTIL"), &[]);
+    assert_eq!(states(&loud), ["A refused", "B nobody", "C may_be_sent"]);
+    case.write("promotions.csv", file);
+    let own = case.call(&["--format", "json", "campaign", "check", case.spec_path().to_str().unwrap()]);
+    refused(&own);
+    case.run().ok();
+    let said = whole(&case, file, &["--release", case.out().to_str().unwrap()]);
+    assert_eq!(said.status, Some(12), "{said:#?}");
+    assert_eq!(said.json()["promotions"][1]["code"], "promotion.expired");
+    // Two columns for what could bar a promotion: none of them is passed over.
+    let two = whole(&case, "id,title,category,exclusions,Exclusion\nA,Spring,rolls,,gin\n", &[]);
+    assert_eq!(two.status, Some(2), "{two:#?}");
+    assert!(two.stderr.contains("`exclusions` and `Exclusion`") && two.stderr.contains("rename"), "{}", two.stderr);
+    case.edit("title = \"title\"\n", "title = \"title\"\nexclusions = \"not_for\"\n");
+    let both = whole(&case, "id,title,category,not_for,exclusions\nA,Spring,rolls,,gin\n", &[]);
+    assert_eq!(both.status, Some(2), "{both:#?}");
+}
+
+#[test]
+fn every_target_column_is_judged_and_one_sensitive_name_refuses() {
+    let case = shop();
+    let code = |said: &Said, at: usize| said.json()["promotions"][at]["code"].clone();
+    let said = whole(&case, "id,title,group,category\nA,Offer,bread,red wine\nB,Offer,fish,cod\nC,C,bread,\n", &[]);
+    assert_eq!(
+        (said.status, states(&said)),
+        (Some(12), ["A refused", "B may_be_sent", "C may_be_sent"].map(str::to_owned).to_vec())
+    );
+    assert_eq!(said.json()["promotions"][0]["refused"][0]["name"], "red wine");
+    assert_eq!(said.json()["promotions"][0]["title"], "A", "the title might name it");
+    // The catalogue says that this product is gin.
+    let said = whole(&case, "id,category,product\nA,rolls,zq7391s5\nB,rolls,zq7391s1\nC,rolls,9\n", &[]);
+    assert_eq!(states(&said), ["A refused", "B may_be_sent", "C may_be_sent"]);
+    assert_eq!(code(&said, 0), "promotion.sensitive-target");
+    let warned = said.json()["promotions"][2]["warnings"][0].as_str().unwrap().to_owned();
+    assert!(warned.contains("`product`"), "{warned}");
+    // A spec that maps one of them says which one is matched, and not that the other may hold anything.
+    let mapped = Case::corner_shop(400);
+    let said = whole(&mapped, "id,title,category,group\nA,Offer,rolls,gin\n", &[]);
+    assert_eq!((said.status, code(&said, 0)), (Some(12), "promotion.sensitive-target".into()), "{said:#?}");
+    // Without a catalogue a product is at least a name.
+    let bare = shop();
+    bare.edit("product = \"sku\"\namount", "category = \"sku\"\namount");
+    bare.edit("[sources.products]\nfile = \"products.csv\"\nproduct = \"sku\"\ncategory = \"category\"\n\n", "");
+    assert_eq!(states(&whole(&bare, "id,category,product\nA,rolls,Red wine 0.7 l\nB,rolls,17\n", &[]))[0], "A refused");
+}
+
+#[test]
+fn no_row_of_a_named_file_is_filtered_away() {
+    let case = Case::corner_shop(400);
+    case.edit("title = \"title\"\n", "title = \"title\"\nonly = { campaign = 18 }\n");
+    let file = "id,title,category,campaign\nA,Tea,rolls,18\nB,Rum week,gin,19\n";
+    let said = whole(&case, file, &[]);
+    assert_eq!((said.status, states(&said)), (Some(12), vec!["A may_be_sent".to_owned(), "B refused".to_owned()]));
+    // A file that goes out need not have the column.
+    whole(&case, "id,title,category\nA,Tea,rolls\n", &[]).ok();
+    // The spec's own file is the spec's to filter.
+    case.write("promotions.csv", file);
+    let own = case.call(&["--format", "json", "campaign", "check", case.spec_path().to_str().unwrap()]).ok();
+    assert_eq!(states(&own), ["A may_be_sent"]);
+}
+
+#[test]
+fn a_row_without_an_id_is_an_error_with_its_number() {
+    let case = Case::corner_shop(400);
+    for (rows, listed) in [
+        ("A,Tea,rolls\n,Rum week,gin\nB,B,rolls\n,,cod\n", ": 2, 4)"),
+        (",b,rolls\n", ": 1)"),
+        ("A,A,rolls\n nan ,x,\n", ": 2)"),
+    ] {
+        let said = whole(&case, &format!("id,title,category\n{rows}"), &[]);
+        assert_eq!(said.status, Some(15), "{said:#?}");
+        let error = &said.json()["error"];
+        assert_eq!(error["code"], "data.promotions-value");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("`id`") && message.contains(listed) && !message.contains("Rum"), "{message}");
+    }
+    // A spreadsheet leaves blank rows behind: they say nothing.
+    assert_eq!(states(&whole(&case, "id,title,category\nA,Tea,rolls\n,,\n , ,\n", &[]).ok()), ["A may_be_sent"]);
+    // A run matches no promotion without an id, and says so when there is no other.
+    case.write("promotions.csv", "id,title,category\n,b,rolls\n");
+    case.refuses(15, "data.promotions-empty", &["there is no promotion: no row has an id in column `id`"]);
+}
+
+#[test]
+fn columns_that_nobody_looks_at_are_named() {
+    let case = shop();
+    let file = "id,title,category,note\nA,Tea,rolls,for drinkers of gin\n";
+    assert_eq!(whole(&case, file, &[]).ok().json()["columns"]["not_looked_at"], serde_json::json!(["note"]));
+    let text = case.call(&["campaign", "check", case.spec_path().to_str().unwrap(), "--promotions", "next.csv"]).ok();
+    assert!(text.stdout.ends_with("Columns that nobody looked at: `note`.\n"), "{}", text.stdout);
+}

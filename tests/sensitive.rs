@@ -381,3 +381,40 @@ fn a_review_reads_names_and_never_a_purchase() {
         assert!(said.stdout.contains(&format!("[\"{name}\", ")), "{name}: {}", said.stdout);
     }
 }
+
+#[test]
+fn an_overlay_that_cannot_be_used_is_told_by_its_own_file_with_the_whole_remedy() {
+    let case = Case::corner_shop(8);
+    let spec = case.spec_path();
+    let overlay = case.path().join("ov.toml");
+    let say = |text: &str| {
+        fs::write(&overlay, text).unwrap();
+        case.call(&["taxonomy", "review", spec.to_str().unwrap(), "--overlay", overlay.to_str().unwrap()])
+    };
+    let loosen = |group: &str, reason: &str, day: chrono::NaiveDate| {
+        format!(
+            "[[loosen]]\ngroup = \"{group}\"\nwords = [\"wine\"]\nreason = \"{reason}\"\nofficer = \"Rosa Rossi\"\ndate = \"{day}\"\n"
+        )
+    };
+    let today = chrono::Utc::now().date_naive();
+    let reason = "a wine merchant sells nothing else";
+    say(&loosen("alcohol", reason, today)).ok();
+    let long = "x".repeat(200);
+    for (text, remedy) in [
+        (loosen("alcohol", "because", today), "the name of the officer who answers for it"),
+        (loosen("health", reason, today), "(GDPR Art. 9), or lets one be inferred"),
+        (loosen(&long, reason, today), "there is no sensitive group `xxx"),
+        (loosen("alcohol", reason, today + chrono::Days::new(4000)), "write the day on which the officer decided it"),
+        (
+            "[[add]]\ngroup = \"health\"\nwords = [\"*x\"]\nwhy = \"\"\n".to_owned(),
+            "a star at a word's end, or `..` between words",
+        ),
+        ("[[ad]]\n".to_owned(), "this is no overlay"),
+    ] {
+        let said = say(&text);
+        assert_eq!(said.status, Some(12), "{said:#?}");
+        assert!(said.stderr.contains("ov.toml: ") && !said.stderr.contains("spec.toml"), "{}", said.stderr);
+        assert!(said.stderr.contains(remedy) && said.stderr.contains("see docs/sensitive.md"), "{}", said.stderr);
+        assert!(!said.stderr.contains(&long), "what a person wrote is cut: {}", said.stderr);
+    }
+}

@@ -273,7 +273,7 @@ impl Local {
         base: &Path,
         out: Option<&OptedOutSet>,
     ) -> Result<Result<Vec<i16>, NoSegment>, LocalError> {
-        if receipts.lines() == 0 {
+        if receipts.lines() == 0 && !receipts.has_header() {
             return Ok(Err(NoSegment::NoReceipts));
         }
         let mut spec = self.spec.clone();
@@ -286,6 +286,9 @@ impl Local {
             spec.sources.register = None;
         }
         let lines = lines(&spec.sources.transactions, receipts, named)?;
+        if receipts.lines() == 0 {
+            return Ok(Err(NoSegment::NoReceipts));
+        }
         match own_row(&spec, base, out, &lines)? {
             Own::Row(row) => Ok(Ok(row)),
             Own::NoPurchase => Ok(Err(NoSegment::NoPurchaseInWindow)),

@@ -425,7 +425,7 @@ pub(super) enum TaxonomyVerb {
     Sign {
         /// The review.
         review: PathBuf,
-        /// Who answers for it: first and last name.
+        /// Who answers for it: first and last name, or a name and an office.
         #[arg(long, value_name = "NAME")]
         officer: String,
     },

@@ -18,7 +18,7 @@ pub(super) fn audit(path: Option<&Path>, seconds: u64, talk: bool) -> Result<Ans
     };
     let said = |claim: &str, attack: &str| {
         if talk {
-            eprintln!("tactful: attacking {claim}: {attack}");
+            super::say(&format!("attacking {claim}: {attack}"));
         }
     };
     let found = audit::audit(&spec, Duration::from_secs(seconds), &said, &stop_on_interrupt())?;

@@ -32,15 +32,10 @@ fn check(asked: &CampaignCheck) -> Result<Answer, Failure> {
             "the release and the spec have different groups of categories: name a release of this spec".into(),
         ));
     }
-    let promotions = match &asked.promotions {
-        Some(file) => mapped(&spec, file)?,
-        None => spec.promotions.clone().ok_or_else(|| {
-            Failure::Usage("this spec names no promotions: name a file with --promotions FILE".into())
-        })?,
-    };
+    let mapped = mapped(&spec, asked.promotions.as_deref(), &base)?;
     let day = asked.on.unwrap_or_else(|| spec.campaign_day());
-    let findings = campaign::check(&spec, &promotions, &base, day, release.as_ref())?;
-    let answer = told(&findings, day, release.as_ref());
+    let findings = campaign::check(&spec, &mapped.promotions, &mapped.also, &base, day, release.as_ref())?;
+    let answer = told(&findings, &mapped, day, release.as_ref());
     if findings.iter().any(Finding::is_refused) { Err(Failure::Refused(answer)) } else { Ok(answer) }
 }
 
@@ -57,44 +52,139 @@ fn opened(asked: &CampaignCheck) -> Result<(Spec, PathBuf, Option<Release>), Fai
     Ok((spec, base, Some(release)))
 }
 
-/// A promotions file with the columns that the spec names, or with the usual ones.
-fn mapped(spec: &Spec, path: &Path) -> Result<Promotions, Failure> {
+/// A promotions file and its columns.
+struct Mapped {
+    promotions: Promotions,
+    /// Target columns besides the one that promotions are matched by.
+    also: Vec<PromotionTarget>,
+    /// What is read by its usual name although the spec, which maps this file's columns, does not map it.
+    adopted: Vec<String>,
+    /// What is not read.
+    unread: Vec<String>,
+}
+
+/// The promotions file with the columns that the spec maps, and with all others that have usual names: what a file says of
+/// whom not to address counts, whoever forgot to map it. The spec's filter is for its own file: of a named one every row counts.
+fn mapped(spec: &Spec, named: Option<&Path>, base: &Path) -> Result<Mapped, Failure> {
+    let own = spec.promotions.as_ref();
+    let file = match (named, own) {
+        (Some(path), _) => named_file(path)?,
+        (None, Some(own)) => own.file.clone(),
+        (None, None) => {
+            return Err(Failure::Usage("this spec names no promotions: name a file with --promotions FILE".into()));
+        }
+    };
+    let mut free = Free { columns: source::columns(&file, base)?.into_iter().map(|(name, _)| name).collect() };
+    let only = own.filter(|_| named.is_none()).map(|own| own.only.clone()).unwrap_or_default();
+    only.iter().for_each(|(column, _)| free.take(column));
+    let (id, title, target, terms) = match own {
+        Some(own) => {
+            [&own.id, own.target.column()].into_iter().for_each(|column| free.take(column));
+            optional(own).into_iter().flatten().for_each(|column| free.take(&column));
+            (own.id.clone(), own.title.clone(), Some(own.target.clone()), own.terms.clone())
+        }
+        None => (free.first(&["promotion_id", "id"]).ok_or_else(lacking)?, None, None, Terms::default()),
+    };
+    // Without a catalogue the name of a product is all that can be judged; the target alone must be a product of it.
+    let by_name = spec.sources.products.is_none();
+    let mut targets = targets(&mut free, target, by_name).into_iter();
+    let target = targets.next().ok_or_else(lacking)?;
+    let also: Vec<PromotionTarget> = targets.collect();
+    let title = title.or_else(|| free.first(&["title"]));
+    let worth = terms.worth.or_else(|| free.first(&["margin"]).map(WorthColumn::Margin));
+    let terms = Terms {
+        worth: worth.or_else(|| free.first(&["priority"]).map(WorthColumn::Priority)),
+        valid_from: free.alone(terms.valid_from, &["valid_from"])?,
+        valid_until: free.alone(terms.valid_until, &["valid_until"])?,
+        exclusions: free.alone(terms.exclusions, &["exclusions", "exclusion"])?,
+        on: terms.on,
+    };
+    let promotions = Promotions { file, id, title, target, only, terms };
+    let adopted = own.map(|own| adopted(own, &promotions, &also)).unwrap_or_default();
+    Ok(Mapped { promotions, also, adopted, unread: free.columns })
+}
+
+/// A file named on the command line: it starts where the command was given, wherever the spec's paths start.
+fn named_file(path: &Path) -> Result<File, Failure> {
     let end = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
     let format = match end.as_str() {
         "parquet" | "pq" => Format::Parquet,
         "tsv" => Format::Csv { separator: '\t' },
         _ => Format::Csv { separator: ',' },
     };
-    // Named on the command line, so it starts where the command was given, wherever the spec's paths start.
     let path = std::path::absolute(path).map_err(|_| Failure::Usage("--promotions FILE is no path".into()))?;
-    let file = File { path, format };
-    if let Some(promotions) = &spec.promotions {
-        return Ok(Promotions { file, ..promotions.clone() });
-    }
-    let columns: Vec<String> = source::columns(&file, Path::new(""))?.into_iter().map(|(name, _)| name).collect();
-    let one_of = |names: &[&str]| names.iter().find_map(|name| columns.iter().find(|column| column == name)).cloned();
-    let target = one_of(&["group"]).map(PromotionTarget::Group);
-    let target = target.or_else(|| one_of(&["category"]).map(PromotionTarget::Category));
-    let target = target.or_else(|| one_of(&["product", "product_id"]).map(PromotionTarget::Product));
-    let (Some(id), Some(target)) = (one_of(&["promotion_id", "id"]), target) else {
-        return Err(Failure::Usage(
-            "the promotions file needs the columns `id` and one of `group`, `category` and `product`; with other names, map them \
-             under [promotions] in the spec"
-                .into(),
-        ));
-    };
-    let margin = one_of(&["margin"]).map(WorthColumn::Margin);
-    let terms = Terms {
-        worth: margin.or_else(|| one_of(&["priority"]).map(WorthColumn::Priority)),
-        valid_from: one_of(&["valid_from"]),
-        valid_until: one_of(&["valid_until"]),
-        exclusions: one_of(&["exclusions"]),
-        on: None,
-    };
-    Ok(Promotions { file, id, title: one_of(&["title"]), target, only: Vec::new(), terms })
+    Ok(File { path, format })
 }
 
-fn told(findings: &[Finding], day: NaiveDate, release: Option<&Release>) -> Answer {
+fn lacking() -> Failure {
+    Failure::Usage(
+        "the promotions file needs the columns `id` and one of `group`, `category` and `product`; with other names, map them \
+         under [promotions] in the spec"
+            .into(),
+    )
+}
+
+/// The mapped target, and every free column with a target's usual name.
+fn targets(free: &mut Free, mapped: Option<PromotionTarget>, by_name: bool) -> Vec<PromotionTarget> {
+    let mut all = |names: &[&str]| -> Vec<String> { std::iter::from_fn(|| free.first(names)).collect() };
+    let mut found: Vec<PromotionTarget> = mapped.into_iter().collect();
+    found.extend(all(&["group", "groups"]).into_iter().map(PromotionTarget::Group));
+    found.extend(all(&["category", "categories"]).into_iter().map(PromotionTarget::Category));
+    for product in all(&["product", "product_id", "products"]) {
+        let name = by_name && !found.is_empty();
+        found.push(if name { PromotionTarget::Category(product) } else { PromotionTarget::Product(product) });
+    }
+    found
+}
+
+/// What is read of a file besides what the spec maps.
+fn adopted(own: &Promotions, read: &Promotions, also: &[PromotionTarget]) -> Vec<String> {
+    let besides = optional(read).into_iter().zip(optional(own)).filter(|(read, own)| read != own);
+    also.iter().map(|target| target.column().to_owned()).chain(besides.filter_map(|(read, _)| read)).collect()
+}
+
+/// The columns that may be left out, in one order.
+fn optional(promotions: &Promotions) -> [Option<String>; 5] {
+    let terms = promotions.terms.clone();
+    let worth = terms.worth.map(|(WorthColumn::Margin(column) | WorthColumn::Priority(column))| column);
+    [promotions.title.clone(), worth, terms.valid_from, terms.valid_until, terms.exclusions]
+}
+
+/// Columns that nothing is mapped to yet.
+struct Free {
+    columns: Vec<String>,
+}
+
+impl Free {
+    fn take(&mut self, column: &str) {
+        self.columns.retain(|free| free != column);
+    }
+
+    /// Takes the first column with one of these usual names, however it is capitalised.
+    fn first(&mut self, names: &[&str]) -> Option<String> {
+        let is = |name: &&str, column: &String| column.trim().to_lowercase() == **name;
+        let found = names.iter().find_map(|name| self.columns.iter().find(|column| is(name, column)))?.clone();
+        self.take(&found);
+        Some(found)
+    }
+
+    /// The column that is mapped, else the only one with one of these usual names. Of two that could bar a promotion none is
+    /// passed over.
+    fn alone(&mut self, mapped: Option<String>, names: &[&str]) -> Result<Option<String>, Failure> {
+        let first = mapped.or_else(|| self.first(names));
+        match (&first, self.first(names)) {
+            (Some(one), Some(other)) => Err(Failure::Usage(format!(
+                "the promotions file has the columns `{}` and `{}` for one thing, and only one is judged: put them together, take one \
+                 out, or rename what does not count",
+                printable(one),
+                printable(&other)
+            ))),
+            _ => Ok(first),
+        }
+    }
+}
+
+fn told(findings: &[Finding], mapped: &Mapped, day: NaiveDate, release: Option<&Release>) -> Answer {
     let mut text = String::new();
     let refused = findings.iter().filter(|one| one.is_refused()).count();
     let barred = findings.iter().filter(|one| one.bar.is_some()).count() - refused;
@@ -139,13 +229,24 @@ fn told(findings: &[Finding], day: NaiveDate, release: Option<&Release>) -> Answ
             let _ = writeln!(text, "      note: {}", printable(warning));
         }
     }
+    text.push_str(&columns_told("Judged by their usual names, unmapped by the spec", &mapped.adopted));
+    text.push_str(&columns_told("Columns that nobody looked at", &mapped.unread));
     let value = json!({
         "day": day.to_string(),
+        "columns": { "adopted": mapped.adopted, "not_looked_at": mapped.unread },
         "release": release.map(|release| json!({ "created": release.created, "reservation": release.privacy.reservation })),
         "refused": refused, "barred": barred, "may_be_sent": open,
         "promotions": findings.iter().map(value).collect::<Vec<_>>(),
     });
     Answer { text, value }
+}
+
+/// A line that names columns; none when there are none.
+fn columns_told(what: &str, columns: &[String]) -> String {
+    const NAMED: usize = 20;
+    let named: Vec<String> = columns.iter().take(NAMED).map(|column| format!("`{}`", printable(column))).collect();
+    let more = if columns.len() > NAMED { " and more" } else { "" };
+    if named.is_empty() { String::new() } else { format!("{what}: {}{more}.\n", named.join(", ")) }
 }
 
 fn value(one: &Finding) -> Value {

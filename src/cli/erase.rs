@@ -46,8 +46,11 @@ fn text(certificate: &Certificate, out: &str) -> String {
         let said = if file.absent { "no row of theirs" } else { "rows of theirs, which rows.csv names: delete them" };
         let _ = writeln!(text, "  {} ({}): {said}", file.file, file.role);
     }
+    for file in &certificate.not_searched {
+        let _ = writeln!(text, "  {} ({}): not searched: {}", file.file.as_deref().unwrap_or("-"), file.role, file.why);
+    }
     text.push_str(if certificate.absent {
-        "They are absent from every file that the spec names.\n"
+        "They are absent from every file that was searched.\n"
     } else {
         "Delete those rows, then do this again: it proves that none is left.\n"
     });

@@ -1,5 +1,4 @@
 //! The command line: parse, call the engine, render. Data go to stdout, talk to stderr; no policy lives here.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod assign;
@@ -143,41 +142,69 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     let format = args.format;
     match hygiene::begin().and_then(|()| answer(args)) {
-        Ok(answer) => {
-            print(&answer, format);
-            ExitCode::SUCCESS
-        }
+        Ok(answer) => match print(&answer, format) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                tell(&failure);
+                ExitCode::from(failure.exit() as u8)
+            }
+        },
         Err(failure) => {
             let (code, exit) = (failure.code(), failure.exit());
-            let told = match &failure {
-                Failure::Violation(answer) | Failure::NoSegment(answer) | Failure::Refused(answer) => Some(answer),
-                _ => None,
+            let printed = match &failure {
+                Failure::Violation(answer) | Failure::NoSegment(answer) | Failure::Refused(answer) => {
+                    print(answer, format)
+                }
+                _ if format == Format::Json => {
+                    let retry = exit == Exit::Busy;
+                    let message = failure.message();
+                    let error = json!({ "code": code, "exit": exit as u8, "message": message, "retry": retry });
+                    written(&pretty(&json!({ "error": error })))
+                }
+                _ => Ok(()),
             };
-            if let Some(answer) = told {
-                print(answer, format);
-            }
-            for line in failure.message().lines() {
-                // A spec has a code for each of its problems, in the text already.
-                let coded = matches!(failure, Failure::Engine(EngineError::Spec(_)));
-                eprintln!("tactful: {line}{}", if coded { String::new() } else { format!(" [{code}]") });
-            }
-            if format == Format::Json && told.is_none() {
-                let retry = exit == Exit::Busy;
-                let error = json!({ "code": code, "exit": exit as u8, "message": failure.message(), "retry": retry });
-                let _ = std::io::stdout().write_all(pretty(&json!({ "error": error })).as_bytes());
+            tell(&failure);
+            // The status stays what it is: it says what happened, and stderr says that the answer is lost.
+            if let Err(lost) = printed {
+                tell(&lost);
             }
             ExitCode::from(exit as u8)
         }
     }
 }
 
-fn print(answer: &Answer, format: Format) {
-    let text = match format {
-        Format::Text => answer.text.clone(),
-        Format::Json => pretty(&answer.value),
-    };
-    // A reader that went away (`| head`) is no failure of ours.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+/// Says a failure on stderr.
+fn tell(failure: &Failure) {
+    for line in failure.message().lines() {
+        // A spec has a code for each of its problems, in the text already.
+        let coded = matches!(failure, Failure::Engine(EngineError::Spec(_)));
+        let code = if coded { String::new() } else { format!(" [{}]", failure.code()) };
+        say(&format!("{line}{code}"));
+    }
+}
+
+/// A line on stderr. One that cannot be written there stops nothing: a full log is no reason to lose a release.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "tactful: {line}");
+}
+
+fn print(answer: &Answer, format: Format) -> Result<(), Failure> {
+    match format {
+        Format::Text => written(&answer.text),
+        Format::Json => written(&pretty(&answer.value)),
+    }
+}
+
+/// Writes all of it to stdout.
+fn written(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that went away (`| head`) is no failure of ours.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Write(
+            "standard output: not all of the answer could be written; what was done stays done".into(),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn answer(args: Args) -> Result<Answer, Failure> {

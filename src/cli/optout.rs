@@ -108,10 +108,10 @@ fn watch(drops: &Drops, register: &mut Register, every: Option<Duration>, talk: 
             None => {
                 entered += 1;
                 if talk {
-                    eprintln!("tactful: {}: entered", file.name);
+                    super::say(&format!("{}: entered", file.name));
                 }
             }
-            Some(error) => eprintln!("tactful: refused: {error} [{}]", error.code()),
+            Some(error) => super::say(&format!("refused: {error} [{}]", error.code())),
         })?;
         let Some(every) = every else { break };
         let until = Instant::now() + every;

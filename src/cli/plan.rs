@@ -59,7 +59,7 @@ pub(super) fn plan(args: &PlanArgs, talk: bool) -> Result<Answer, Failure> {
     let bar = bar(talk);
     let told = |releases: u64| match &bar {
         Some(bar) => bar.set_position(releases),
-        None if talk => eprintln!("tactful: simulating releases: {releases}"),
+        None if talk => super::say(&format!("simulating releases: {releases}")),
         None => {}
     };
     let mut go = |releases| {

@@ -34,7 +34,7 @@ impl Progress {
                 bar.set_position(position as u64);
                 bar.set_message(step.text());
             }
-            None if self.talk => eprintln!("tactful: [{position}/{}] {}", Step::ALL.len(), step.text()),
+            None if self.talk => super::say(&format!("[{position}/{}] {}", Step::ALL.len(), step.text())),
             None => {}
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
             #[expect(clippy::exit, reason = "the person at the keyboard asked twice")]
             std::process::exit(130);
         }
-        eprintln!("tactful: stopping after this step; interrupt again to stop at once");
+        super::say("stopping after this step; interrupt again to stop at once");
     });
     stop
 }

@@ -196,7 +196,7 @@ impl Told {
         match &self.bar {
             Some(bar) => bar.set_position(u64::from(now.customers)),
             None if self.talk && tenth(now) > tenth(before) => {
-                eprintln!("tactful: {} of {} customers, {} lines", now.customers, self.customers, now.lines);
+                super::say(&format!("{} of {} customers, {} lines", now.customers, self.customers, now.lines));
             }
             None => {}
         }

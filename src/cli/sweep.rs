@@ -215,7 +215,7 @@ impl Shown {
         } else {
             format!(", about {} to go", HumanDuration(lines.begin.elapsed().mul_f64(left as f64 / drawn as f64)))
         };
-        eprintln!("tactful: [{}/{}] {said}{eta}", progress.done, progress.of);
+        super::say(&format!("[{}/{}] {said}{eta}", progress.done, progress.of));
     }
 }
 

@@ -115,7 +115,14 @@ fn format_of(path: &Path) -> Format {
 
 fn overlay(path: &Path) -> Result<Overlay, Failure> {
     let text = read(path)?;
-    Overlay::read(&text).map_err(|error| refused(Rule::Overlay { reason: error.to_string() }, path))
+    let today = chrono::Utc::now().date_naive();
+    let sound = |overlay: Overlay| {
+        Policy::base().with(&[&overlay])?;
+        overlay.dated(today)?;
+        Ok(overlay)
+    };
+    // Here and not with the names: what is wrong stands in this file.
+    Overlay::read(&text).and_then(sound).map_err(|error| refused(Rule::overlay(&error), path))
 }
 
 fn sign(path: &Path, officer: &str) -> Result<Answer, Failure> {

@@ -21,7 +21,7 @@ use crate::keys::Ring;
 use crate::release::publish::Folder;
 use crate::source::RawError;
 use crate::source::error::printable;
-use crate::spec::Spec;
+use crate::spec::{RegisterFile, Spec};
 
 /// Whom to erase.
 pub struct Erase<'a> {
@@ -56,6 +56,17 @@ pub struct Searched {
     pub absent: bool,
 }
 
+/// A file of the spec that was not looked into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotSearched {
+    /// What the spec uses it for.
+    pub role: &'static str,
+    /// Its path; `None` where the spec leaves it to the command line.
+    pub file: Option<String>,
+    /// Why.
+    pub why: &'static str,
+}
+
 /// `certificate.json`: what was searched, and whether they are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Certificate {
@@ -69,7 +80,9 @@ pub struct Certificate {
     pub people: Vec<String>,
     /// The files.
     pub searched: Vec<Searched>,
-    /// Whether no file holds a row of theirs.
+    /// The other files that the spec names.
+    pub not_searched: Vec<NotSearched>,
+    /// Whether no searched file holds a row of theirs.
     pub absent: bool,
     /// Whether the store of hand-overs was there, whole, and no longer says whose any pseudonym of theirs is. False when nothing was
     /// ever handed over, so that there is none.
@@ -131,6 +144,7 @@ pub fn erase(job: &Erase<'_>) -> Result<Certificate, EngineError> {
         people: people.into_iter().collect(),
         absent: searched.iter().all(|file| file.absent),
         searched,
+        not_searched: not_searched(job.spec, job.base),
         store_forgotten: store.is_some(),
         kept_out: register.is_some(),
     };
@@ -141,6 +155,31 @@ pub fn erase(job: &Erase<'_>) -> Result<Certificate, EngineError> {
     folder.write("certificate.json", &bytes)?;
     folder.publish()?;
     Ok(certificate)
+}
+
+/// What the spec names besides purchases and consents.
+fn not_searched(spec: &Spec, base: &Path) -> Vec<NotSearched> {
+    const KEEPS: &str = "who is on the list of opt-outs stays on it, so as to stay left out";
+    const HASHES: &str = "the register of opt-outs keeps them as keyed hashes, so that they stay left out, and no id";
+    const PUBLIC: &str = "public reference data: the spec maps no customer in it";
+    let at = |path: &Path| Some(printable(&base.join(path)));
+    let mut files = Vec::new();
+    let mut add = |role, file, why| files.push(NotSearched { role, file, why });
+    if let Some(list) = &spec.sources.opt_outs {
+        add("opt-outs", at(&list.file.path), KEEPS);
+    }
+    match &spec.sources.register {
+        Some(RegisterFile::At(path)) => add("register", at(path), HASHES),
+        Some(RegisterFile::Usual) => add("register", None, HASHES),
+        None => {}
+    }
+    if let Some(products) = &spec.sources.products {
+        add("products", at(&products.file.path), PUBLIC);
+    }
+    if let Some(promotions) = &spec.promotions {
+        add("promotions", at(&promotions.file.path), PUBLIC);
+    }
+    files
 }
 
 /// The ids in canonical form: all of them, or none is erased.

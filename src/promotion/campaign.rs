@@ -14,7 +14,7 @@ use crate::contract::catalogue::categories_of;
 use crate::profile::{Estimate, Z95};
 use crate::release::model::{Interval, PromotionFit, Release};
 use crate::source::RawError;
-use crate::spec::{Placer, PromotionTarget, Promotions, Spec};
+use crate::spec::{Placer, PromotionTarget, Promotions, Spec, Terms};
 
 /// What is told of one promotion.
 #[derive(Debug, Clone)]
@@ -99,28 +99,53 @@ pub fn belongs(release: &Release, spec: &Spec) -> bool {
 /// Checks the promotions of a file for a campaign on `day`, in the file's order. A release must [belong](belongs) to the
 /// spec.
 ///
+/// Promotions are matched by the target that `promotions` maps. What stands in the target columns `also` matches nothing: one
+/// sensitive name in any of them refuses the promotion.
+///
 /// # Errors
 /// As [`catalogue::told`].
 pub fn check(
     spec: &Spec,
     promotions: &Promotions,
+    also: &[PromotionTarget],
     base: &Path,
     day: NaiveDate,
     release: Option<&Release>,
 ) -> Result<Vec<Finding>, RawError> {
-    let all = catalogue::told(spec, promotions, base)?;
+    let first = Looked::through(spec, promotions, base)?;
+    let others = also.iter().map(|target| {
+        let terms = Terms::default();
+        let promotions = Promotions { target: target.clone(), terms, ..promotions.clone() };
+        Looked::through(spec, &promotions, base)
+    });
+    let columns: Vec<Looked> = std::iter::once(Ok(first)).chain(others).collect::<Result<_, _>>()?;
     let placer = spec.taxonomy.as_ref().map(Placer::new);
-    let categories = catalogue_names(spec, promotions, base, &all)?;
-    let mut findings: Vec<Finding> =
-        all.iter().map(|told| finding(told, day, placer.as_ref(), categories.as_ref())).collect();
-    twins(&all, &mut findings);
+    let all = &columns[0].all;
+    let mut findings: Vec<Finding> = (0..all.len()).map(|at| finding(&columns, at, day, placer.as_ref())).collect();
+    twins(&columns, &mut findings);
     if let Some(release) = release {
-        hold_against(release, &all, &mut findings);
+        hold_against(release, all, &mut findings);
     }
     Ok(findings)
 }
 
-/// The categories of products that are targets of something sensitive; `None` where targets are names.
+/// The promotions as one target column has them: the same in every column, in the same order, since ids alone make them.
+struct Looked {
+    column: String,
+    all: Vec<Told>,
+    /// Categories of products that are targets of something sensitive; `None` where targets are names.
+    categories: Option<HashMap<String, Vec<String>>>,
+}
+
+impl Looked {
+    fn through(spec: &Spec, promotions: &Promotions, base: &Path) -> Result<Self, RawError> {
+        let all = catalogue::told(spec, promotions, base)?;
+        let categories = catalogue_names(spec, promotions, base, &all)?;
+        Ok(Self { column: promotions.target.column().to_owned(), all, categories })
+    }
+}
+
+/// See [`Looked::categories`].
 fn catalogue_names(
     spec: &Spec,
     promotions: &Promotions,
@@ -135,14 +160,12 @@ fn catalogue_names(
     if wanted.is_empty() { Ok(Some(HashMap::new())) } else { categories_of(products, &wanted, base).map(Some) }
 }
 
-fn finding(
-    told: &Told,
-    day: NaiveDate,
-    placer: Option<&Placer>,
-    categories: Option<&HashMap<String, Vec<String>>>,
-) -> Finding {
+/// What is told of the promotion at place `at`.
+fn finding(columns: &[Looked], at: usize, day: NaiveDate, placer: Option<&Placer>) -> Finding {
+    let told = &columns[0].all[at];
     let promotion = &told.promotion;
-    let bar = bar(promotion, day);
+    let sensitive = columns.iter().any(|column| column.all[at].promotion.targets.sensitive > 0.0);
+    let bar = if sensitive { Some(Bar::SensitiveTarget) } else { bar(promotion, day) };
     let by = |name: &str| placer.and_then(|placer| placer.sensitive_by(name));
     let mut refused = Vec::new();
     let mut refuse = |role, name: &str, category: &str| {
@@ -153,11 +176,13 @@ fn finding(
             }
         }
     };
-    for target in &told.targets {
-        match categories {
-            None => refuse("target", target, target),
-            Some(categories) => {
-                categories.get(target).into_iter().flatten().for_each(|category| refuse("target", target, category));
+    for column in columns {
+        for target in &column.all[at].targets {
+            match &column.categories {
+                None => refuse("target", target, target),
+                Some(known) => {
+                    known.get(target).into_iter().flatten().for_each(|category| refuse("target", target, category));
+                }
             }
         }
     }
@@ -172,6 +197,12 @@ fn finding(
             "{:.0} % of its targets are in no group: they count for nothing.",
             (promotion.targets.unknown * 100.0).ceil()
         ));
+    }
+    for column in &columns[1..] {
+        let targets = &column.all[at].promotion.targets;
+        if targets.unknown + targets.excluded > 0.0 {
+            warnings.push(format!("Column `{}` names something in no group: it counts for nothing.", column.column));
+        }
     }
     if let Some((group, rule)) = by(&promotion.title).filter(|_| !is_policy && promotion.title != promotion.id) {
         warnings
@@ -189,10 +220,13 @@ fn finding(
 }
 
 /// Warns of promotions that are the same under two ids.
-fn twins(all: &[Told], findings: &mut [Finding]) {
-    let mut seen: HashMap<(String, Vec<&String>), &str> = HashMap::new();
-    for (told, finding) in all.iter().zip(findings) {
-        let mut targets: Vec<&String> = told.targets.iter().collect();
+fn twins(columns: &[Looked], findings: &mut [Finding]) {
+    let mut seen: HashMap<(String, Vec<(usize, &String)>), &str> = HashMap::new();
+    for (at, (told, finding)) in columns[0].all.iter().zip(findings).enumerate() {
+        let mut targets: Vec<(usize, &String)> = Vec::new();
+        for (place, column) in columns.iter().enumerate() {
+            targets.extend(column.all[at].targets.iter().map(|target| (place, target)));
+        }
         targets.sort_unstable();
         let name = told.promotion.title.trim().to_lowercase();
         let named = if told.promotion.title == told.promotion.id { String::new() } else { name };
@@ -252,7 +286,6 @@ fn estimate(interval: &Interval) -> Estimate {
 mod tests {
     use super::*;
     use crate::release::fixture;
-    use crate::spec::Terms;
     use crate::testing::{CSV, date, file, group, own, spec};
 
     const HEAD: &str = "id,title,category,from,until,not_for\n";
@@ -280,7 +313,7 @@ mod tests {
                 ..Terms::default()
             },
         };
-        check(&spec, &promotions, folder.path(), date(2026, 10, 5), with_release.then_some(&release)).unwrap()
+        check(&spec, &promotions, &[], folder.path(), date(2026, 10, 5), with_release.then_some(&release)).unwrap()
     }
 
     #[test]

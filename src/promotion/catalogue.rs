@@ -95,11 +95,11 @@ pub fn load(spec: &Spec, base: &Path) -> Result<Vec<Promotion>, RawError> {
     let Some(promotions) = &spec.promotions else {
         return Ok(Vec::new());
     };
-    let all = told(spec, promotions, base)?;
+    let all = judged(spec, promotions, base, false)?;
     if all.iter().all(|told| !told.known) {
-        let (column, wanted) = target_column(promotions);
         let file = Shape::inspect(&promotions.file, base)?.name;
-        return Err(RawError::PromotionsUnknownCategory { file, column: column.to_owned(), wanted });
+        let (column, wanted) = (promotions.target.column().to_owned(), wanted(&promotions.target));
+        return Err(RawError::PromotionsUnknownCategory { file, column, wanted });
     }
     Ok(all.into_iter().map(|told| told.promotion).collect())
 }
@@ -117,18 +117,32 @@ pub struct Told {
     pub known: bool,
 }
 
-/// The promotions of a file, in its order, with what the file says of each. An empty target column is no error.
+/// The promotions of a file, in its order, with what the file says of each: every row that the filters leave counts, or the
+/// file is refused. An empty target column is no error.
 ///
 /// # Errors
-/// Every structural `data.*` code; `data.promotions-empty` when the filters leave nothing; `data.promotions-value` when a
-/// number or a day cannot be read.
+/// Every structural `data.*` code; `data.promotions-empty` when there is no promotion; `data.promotions-value` when a number or
+/// a day cannot be read, or a row says something and has no id.
 pub fn told(spec: &Spec, promotions: &Promotions, base: &Path) -> Result<Vec<Told>, RawError> {
+    judged(spec, promotions, base, true)
+}
+
+/// As [`told`], or with rows without an id left out when not `whole`.
+fn judged(spec: &Spec, promotions: &Promotions, base: &Path, whole: bool) -> Result<Vec<Told>, RawError> {
     let shape = inspect(promotions, base)?;
-    let rows = rows(promotions, &shape)?;
+    let (rows, nameless) = rows(promotions, &shape)?;
+    let (file, column) = (shape.name.clone(), promotions.id.clone());
+    if whole && !nameless.is_empty() {
+        return Err(RawError::PromotionsNameless { file, column, rows: listed(&nameless) });
+    }
     if rows.is_empty() {
         let columns: Vec<_> = promotions.only.iter().map(|(column, _)| format!("`{column}`")).collect();
-        let columns = if columns.is_empty() { "no column".to_owned() } else { columns.join(", ") };
-        return Err(RawError::PromotionsEmpty { file: shape.name.clone(), columns });
+        let why = if columns.is_empty() {
+            format!("no row has an id in column `{column}`; fill it, or map another column")
+        } else {
+            format!("none is left after the filters on {}; check the values in `only`", columns.join(", "))
+        };
+        return Err(RawError::PromotionsEmpty { file, why });
     }
     let judge = TargetJudge::new(spec, promotions, &shape, base)?;
     let by_group = matches!(promotions.target, PromotionTarget::Group(_));
@@ -178,13 +192,20 @@ fn term_columns(
     [worth, from, until, exclusions].into_iter().flatten()
 }
 
-/// The target column, and what it should hold.
-fn target_column(promotions: &Promotions) -> (&str, &'static str) {
-    match &promotions.target {
-        PromotionTarget::Product(column) => (column, "product of the products file with a known category"),
-        PromotionTarget::Category(column) => (column, "category that the taxonomy names"),
-        PromotionTarget::Group(column) => (column, "key of a group"),
+/// What a target column should hold.
+fn wanted(target: &PromotionTarget) -> &'static str {
+    match target {
+        PromotionTarget::Product(_) => "product of the products file with a known category",
+        PromotionTarget::Category(_) => "category that the taxonomy names",
+        PromotionTarget::Group(_) => "key of a group",
     }
+}
+
+/// Numbers of rows as a sentence has them: the first twenty.
+fn listed(rows: &[usize]) -> String {
+    const NAMED: usize = 20;
+    let named: Vec<String> = rows.iter().take(NAMED).map(usize::to_string).collect();
+    format!("{}{}", named.join(", "), if rows.len() > NAMED { " and more" } else { "" })
 }
 
 /// A promotion with its targets as the file names them.
@@ -267,16 +288,15 @@ impl<'a> TargetJudge<'a> {
     }
 }
 
-/// The rows that pass the filters, gathered by promotion, each target once.
-fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawError> {
+/// The rows that pass the filters, gathered by promotion, each target once; and the numbers of those that say something and
+/// have no id, from 1 behind the header.
+fn rows(promotions: &Promotions, shape: &Shape) -> Result<(Vec<Gathered>, Vec<usize>), RawError> {
     let frame = collect(promotions, shape)?;
     let title = promotions.title.as_ref().map(|_| text(&frame, "title")).transpose()?;
-    let (target, by_name) = match &promotions.target {
-        PromotionTarget::Product(column) => (column, false),
-        PromotionTarget::Category(column) | PromotionTarget::Group(column) => (column, true),
-    };
+    let targets = text(&frame, "target")?;
+    let exact_target = matches!(promotions.target, PromotionTarget::Product(_));
     is_reference(&shape.name, &promotions.id, false, distinct(text(&frame, "id")?))?;
-    is_reference(&shape.name, target, by_name, distinct(text(&frame, "target")?))?;
+    is_reference(&shape.name, promotions.target.column(), !exact_target, distinct(targets))?;
     if let (Some(title), Some(column)) = (title, &promotions.title) {
         is_reference(&shape.name, column, false, distinct(title))?;
     }
@@ -287,13 +307,22 @@ fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawErro
         .map(|(index, (_, wanted))| Ok((text(&frame, &format!("only{index}"))?, canonical(wanted))))
         .collect::<Result<_, RawError>>()?;
     let terms = TermCells::new(promotions, shape, &frame)?;
-    let mut gathered: Vec<Gathered> = Vec::new();
+    let says = |row| {
+        let mut cells = [Some(targets), title].into_iter().flatten().chain(terms.columns.iter().map(|term| term.3));
+        cells.any(|cells| cells.get(row).is_some_and(|cell| !cell.trim().is_empty()))
+    };
+    let (mut gathered, mut nameless): (Vec<Gathered>, Vec<usize>) = (Vec::new(), Vec::new());
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut seen: HashSet<(usize, String)> = HashSet::new();
-    let exact_target = matches!(promotions.target, PromotionTarget::Product(_));
-    for (row, (id, target)) in text(&frame, "id")?.iter().zip(text(&frame, "target")?.iter()).enumerate() {
+    for (row, (id, target)) in text(&frame, "id")?.iter().zip(targets.iter()).enumerate() {
         let passes = filters.iter().all(|(column, wanted)| column.get(row).and_then(canonical) == *wanted);
-        let Some(id) = id.filter(|_| passes) else { continue };
+        if !passes {
+            continue;
+        }
+        let Some(id) = id else {
+            nameless.extend(says(row).then_some(row + 1));
+            continue;
+        };
         let place = *places.entry(id).or_insert_with(|| {
             gathered.push(Gathered {
                 id: id.to_owned(),
@@ -313,7 +342,7 @@ fn rows(promotions: &Promotions, shape: &Shape) -> Result<Vec<Gathered>, RawErro
         promotion.targets.extend(target.filter(|target| !target.is_empty() && seen.insert((place, target.clone()))));
         terms.read(row, promotion)?;
     }
-    Ok(gathered)
+    Ok((gathered, nameless))
 }
 
 /// The cells of terms.

@@ -163,6 +163,14 @@ pub enum RawError {
         /// What to do.
         remedy: &'static str,
     },
+    /// Text with a sign that no text holds.
+    #[error(
+        "{file}: this holds a NUL byte, which no text does; take it out, or save the file as UTF-8 if it is UTF-16"
+    )]
+    Nul {
+        /// The file.
+        file: String,
+    },
     /// Not UTF-8 text.
     #[error("{file}: this is not UTF-8 text; {remedy}")]
     NotText {
@@ -253,13 +261,26 @@ pub enum RawError {
     /// Feature bounds that make no lattice.
     #[error("features: {0}")]
     Lattice(#[from] LatticeError),
-    /// No promotion is left after the filters.
-    #[error("{file}: no promotion is left after the filters on {columns}; check the values in `only`")]
+    /// No promotion is there, or left after the filters.
+    #[error("{file}: there is no promotion: {why}")]
     PromotionsEmpty {
         /// The promotions file.
         file: String,
-        /// The filtered columns, or "no column".
-        columns: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Rows of a promotions file, which is public, that say something of no promotion.
+    #[error(
+        "{file}: column `{column}` (promotion id) is empty in rows that say something (counted from 1 behind the header: {rows}), and \
+         what has no id cannot be answered for; write an id into each of them, or take them out"
+    )]
+    PromotionsNameless {
+        /// The promotions file.
+        file: String,
+        /// The column of ids.
+        column: String,
+        /// Numbers of the rows.
+        rows: String,
     },
     /// Promotions that are for nothing the taxonomy knows.
     #[error(
@@ -349,7 +370,7 @@ impl RawError {
             Self::EmptyFile { .. } => "data.empty-file",
             Self::LfsPointer { .. } => "data.lfs-pointer",
             Self::NotParquet { .. } => "data.not-parquet",
-            Self::NotText { .. } => "data.not-text",
+            Self::NotText { .. } | Self::Nul { .. } => "data.not-text",
             Self::Unreadable { .. } => "data.unreadable",
             Self::TooLarge { .. } => "data.too-large",
             Self::MissingColumn { .. } => "data.missing-column",
@@ -361,7 +382,7 @@ impl RawError {
             Self::Lattice(_) => "spec.bounds",
             Self::PromotionsEmpty { .. } => "data.promotions-empty",
             Self::PromotionsUnknownCategory { .. } => "data.promotions-unknown-category",
-            Self::PromotionsValue { .. } => "data.promotions-value",
+            Self::PromotionsValue { .. } | Self::PromotionsNameless { .. } => "data.promotions-value",
             Self::Memory { .. } => "machine.memory",
             Self::Internal { .. } => "internal",
         }

@@ -115,10 +115,14 @@ pub(super) fn to_text(bytes: Vec<u8>, name: &str) -> Result<String, RawError> {
     if bytes.starts_with(b"PK\x03\x04") {
         return Err(not_text("it looks like a workbook or a zip: export it as CSV"));
     }
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) || bytes.contains(&0) {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(not_text("save it as UTF-8"));
     }
+    let nul = bytes.contains(&0);
     let text = String::from_utf8(bytes).map_err(|_| not_text("save it as UTF-8"))?;
+    if nul {
+        return Err(RawError::Nul { file: name.to_owned() });
+    }
     Ok(match text.strip_prefix('\u{feff}') {
         Some(rest) => rest.to_owned(),
         None => text,

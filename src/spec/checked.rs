@@ -431,6 +431,16 @@ pub enum PromotionTarget {
     Group(String),
 }
 
+impl PromotionTarget {
+    /// The column.
+    #[must_use]
+    pub fn column(&self) -> &str {
+        match self {
+            Self::Product(column) | Self::Category(column) | Self::Group(column) => column,
+        }
+    }
+}
+
 /// Who answers for the purchases and how to opt out, as a person wrote it. What is `None` is not said yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notice {

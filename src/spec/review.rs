@@ -127,6 +127,11 @@ impl Written {
         policy(&self.countries, Some(&self.overlay))
     }
 
+    /// Nothing is loosened from a day after that of the signature on.
+    fn dated(&self, signed: NaiveDate) -> Result<(), Rule> {
+        self.overlay.dated(signed).map_err(|error| Rule::overlay(&error))
+    }
+
     /// What is signed, the same for every way of writing it.
     fn hash(&self, names: &BTreeMap<String, Verdict>, officer: &str, date: NaiveDate) -> String {
         let names: BTreeMap<&String, String> =
@@ -146,7 +151,7 @@ impl Written {
 
 /// The built-in policy with countries and a shop's overlay.
 pub(crate) fn policy(countries: &[String], shop: Option<&Overlay>) -> Result<Policy, Rule> {
-    let told = |error: super::sensitive::OverlayError| Rule::Overlay { reason: shown(&error.to_string()) };
+    let told = |error| Rule::overlay(&error);
     let countries: Vec<Overlay> =
         countries.iter().map(|country| Overlay::country(country)).collect::<Result<_, _>>().map_err(told)?;
     let all: Vec<&Overlay> = countries.iter().chain(shop).collect();
@@ -277,16 +282,17 @@ pub struct Signed {
 /// Signs the text of a review.
 ///
 /// # Errors
-/// It is no review, is signed already, lets a sensitive category through, or no officer is named.
+/// It is no review, is signed already, lets a sensitive category through, loosens the policy from a later day on, or no officer
+/// is named.
 pub fn sign(text: &str, officer: &str, date: NaiveDate) -> Result<Signed, SpecError> {
     let written = Written::read(text).map_err(SpecError::whole)?;
     if written.signature.is_some() {
         return Err(SpecError::whole(Rule::ReviewSigned));
     }
-    let letters = officer.chars().filter(|c| c.is_alphabetic()).count();
-    if letters < 2 || officer.len() > 120 || officer.chars().any(char::is_control) {
+    if !is_officer(officer) {
         return Err(SpecError::whole(Rule::Officer));
     }
+    written.dated(date).map_err(SpecError::whole)?;
     let names = written.verdicts().map_err(SpecError::whole)?;
     let through = let_through(&written, &names).map_err(SpecError::whole)?;
     if !through.is_empty() {
@@ -299,6 +305,16 @@ pub fn sign(text: &str, officer: &str, date: NaiveDate) -> Result<Signed, SpecEr
         text.trim_end()
     );
     Ok(Signed { text, hash, names: names.len() })
+}
+
+/// Whether somebody can be found by it: two words with letters, a first and a last name or a name and an office. Scripts
+/// without capitals write a whole name as one word.
+fn is_officer(name: &str) -> bool {
+    let has_letter = |word: &&str| word.chars().any(char::is_alphabetic);
+    let words = name.split_whitespace().filter(has_letter).count();
+    let one_word = !name.chars().any(|c| c.is_lowercase() || c.is_uppercase());
+    let letters = name.chars().filter(|c| c.is_alphabetic()).count();
+    letters >= 2 && (words >= 2 || one_word) && name.len() <= 120 && !name.chars().any(char::is_control)
 }
 
 /// Signs without holding the review to the policy: one from a time when the policy knew less.
@@ -341,6 +357,7 @@ pub(super) fn load(file: &str, hash: &str, countries: &[String], folder: &Path) 
     if now != signature.hash {
         return Err(one(Rule::ReviewChanged { officer: shown(&signature.officer) }));
     }
+    written.dated(signature.date).map_err(one)?;
     if now != hash {
         return Err(one(Rule::ReviewOther { hash: now }));
     }

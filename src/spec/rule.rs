@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::sensitive::OverlayError;
+
 /// Writes [`Rule`] as a table: name and fields = code, the rule, the remedy.
 macro_rules! rules {
     ($( $(#[$doc:meta])* $name:ident $({ $($field:ident : $ty:ty),* })? = $code:literal, $says:literal, $remedy:literal; )*) => {
@@ -249,7 +251,7 @@ rules! {
     /// Signed once is enough.
     ReviewSigned = "policy.review-signed", "the review is signed already", "to sign a changed one, take its [signature] out first";
     /// No name.
-    Officer = "policy.officer", "a signature needs the name of the officer who answers for it, at most 120 printable characters", "write --officer \"FIRST LAST\"";
+    Officer = "policy.officer", "a signature needs somebody who answers for it: first and last name, or a name and an office, at most 120 printable characters", "write --officer \"FIRST LAST\", or --officer \"NAME, OFFICE\"";
     /// Changed after it was signed.
     ReviewChanged { officer: String } = "policy.review-changed", "the review does not match its hash: it was changed after {officer} signed it", "undo the change, or take [signature] out and let it be signed again";
     /// Another review than the spec's.
@@ -265,6 +267,13 @@ rules! {
 
     /// A gap in the rules above; never seen.
     Incomplete = "spec.incomplete", "the spec is incomplete", "compare it with models/spec.schema.json";
+}
+
+impl Rule {
+    /// An overlay that cannot be used. Its remedy stands last in the sentence, so only what a person wrote in it is cut.
+    pub(crate) fn overlay(error: &OverlayError) -> Self {
+        Self::Overlay { reason: cut(&error.to_string(), 600) }
+    }
 }
 
 /// A broken rule and where.
@@ -373,8 +382,12 @@ impl std::error::Error for SpecError {}
 
 /// `text` as it may be shown in a line: escaped, and cut after 80 characters.
 pub(super) fn shown(text: &str) -> String {
+    cut(text, 80)
+}
+
+fn cut(text: &str, most: usize) -> String {
     let mut chars = text.chars();
-    let mut short: String = chars.by_ref().take(80).flat_map(show_char).collect();
+    let mut short: String = chars.by_ref().take(most).flat_map(show_char).collect();
     if chars.next().is_some() {
         short.push('…');
     }

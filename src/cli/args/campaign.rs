@@ -20,9 +20,9 @@ pub(in crate::cli) struct CampaignCheck {
     /// The spec, or a release's directory, which holds the spec it was made from.
     #[arg(value_name = "SPEC|RELEASE")]
     pub source: PathBuf,
-    /// The promotions: CSV or Parquet, with the columns that the spec maps, else with the columns `id`, `title`, one of
-    /// `group`, `category` and `product`, and any of `margin`, `priority`, `valid_from`, `valid_until`, `exclusions`
-    /// [default: the spec's file].
+    /// The promotions: CSV or Parquet, with the columns that the spec maps, and with the columns `id`, `title`, `group`,
+    /// `category`, `product`, `margin`, `priority`, `valid_from`, `valid_until`, `exclusions` where it maps none. Every row is
+    /// judged, whatever the spec filters [default: the spec's file, filtered].
     #[arg(long, value_name = "FILE")]
     pub promotions: Option<PathBuf>,
     /// A release of the same spec, for verdicts by segment.

@@ -48,7 +48,7 @@ fn countries(raw: Vec<String>, report: &mut Report<'_>) -> Vec<String> {
             Ok(_) if kept.contains(&country) => {}
             Ok(_) => kept.push(country),
             Err(error) => {
-                report.add(&format!("taxonomy.countries[{i}]"), Rule::Overlay { reason: shown(&error.to_string()) });
+                report.add(&format!("taxonomy.countries[{i}]"), Rule::overlay(&error));
             }
         }
     }

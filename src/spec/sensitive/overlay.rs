@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use super::words::Phrase;
+use crate::spec::rule::shown;
 
 /// Overlays that the program carries: ISO 3166 code of the country, and text.
 const COUNTRIES: [(&str, &str); 5] = [
@@ -63,24 +64,33 @@ pub enum OverlayError {
     #[error("this is no overlay: {0}")]
     Shape(String),
     /// A country without an overlay.
-    #[error("there is no overlay for country `{0}`; known are {known}", known = known())]
+    #[error("there is no overlay for country `{code}`; known are {known}", code = shown(.0), known = known())]
     Country(String),
     /// A group that does not exist.
-    #[error("there is no sensitive group `{0}`")]
+    #[error("there is no sensitive group `{group}`", group = shown(.0))]
     Group(String),
     /// Not a phrase.
-    #[error("`{0}` is no phrase: write words, a star at a word's end, or `..` between words")]
+    #[error("`{phrase}` is no phrase: write words, a star at a word's end, or `..` between words", phrase = shown(.0))]
     Phrase(String),
     /// A special category.
     #[error(
-        "group `{0}` cannot be loosened: it is a special category of personal data (GDPR Art. 9), or lets one be inferred"
+        "group `{group}` cannot be loosened: it is a special category of personal data (GDPR Art. 9), or lets one be inferred",
+        group = shown(.0)
     )]
     Special(String),
     /// A loosening without a reason or a name.
     #[error(
-        "loosening group `{0}` needs a reason of at least ten letters and the name of the officer who answers for it"
+        "loosening group `{group}` needs a reason of at least ten letters and the name of the officer who answers for it",
+        group = shown(.0)
     )]
     Unreasoned(String),
+    /// A loosening from a later day on.
+    #[error(
+        "loosening group `{group}` is dated {date}, which is still to come: write the day on which the officer decided it",
+        group = shown(.0),
+        date = .1
+    )]
+    Future(String, NaiveDate),
 }
 
 fn known() -> String {
@@ -105,6 +115,15 @@ impl Overlay {
     pub fn country(code: &str) -> Result<Self, OverlayError> {
         let found = COUNTRIES.iter().find(|(known, _)| *known == code);
         found.map_or_else(|| Err(OverlayError::Country(code.to_owned())), |(_, text)| Self::read(text))
+    }
+
+    /// Whether everything is loosened on `day` or before.
+    ///
+    /// # Errors
+    /// [`OverlayError::Future`].
+    pub fn dated(&self, day: NaiveDate) -> Result<(), OverlayError> {
+        let later = self.loosen.iter().find(|loosened| loosened.date > day);
+        later.map_or(Ok(()), |loosened| Err(OverlayError::Future(loosened.group.clone(), loosened.date)))
     }
 
     pub(super) fn apply(&self, policy: &mut Policy) -> Result<(), OverlayError> {

@@ -126,7 +126,13 @@ fn an_officer_cannot_sign_a_sensitive_category_into_a_group() {
     assert_eq!(loosen("pregnancy", "pregnan*", &tests).unwrap_err(), "policy.overlay", "a special category");
     assert_eq!(signing(&NAMES.replace("denied", "allowed")).unwrap_err(), "policy.review-verdict");
     assert_eq!(signing(&NAMES.replace("CRANBERRIES", "apples ")).unwrap_err(), "policy.review-twice");
-    assert_eq!(sign(&review(NAMES), " ", day()).unwrap_err().code(), "policy.officer");
+    for nobody in [" ", "Rosa", "R. 2", "42 17", "Rosa\nRossi", &"Rosa ".repeat(40)] {
+        assert_eq!(sign(&review(NAMES), nobody, day()).unwrap_err().code(), "policy.officer", "{nobody:?}");
+    }
+    // One legal name and an office; a script without capitals, which writes a name as one word.
+    for officer in ["Suharto, privacy officer", "R. Rossi", "王小明"] {
+        assert!(sign(&review(NAMES), officer, day()).is_ok(), "{officer}");
+    }
     assert_eq!(sign(&signed(NAMES).0, "Rosa Rossi", day()).unwrap_err().code(), "policy.review-signed");
 }
 
@@ -139,6 +145,18 @@ fn an_overlay_of_the_review_is_an_overlay_of_the_run() {
     let spec =
         load(&folder(&text, &hash, |spec| spec).path().join("spec.toml")).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(Placer::new(spec.taxonomy.as_ref().unwrap()).place("BLUEBERRIES"), Place::Sensitive);
+}
+
+#[test]
+fn nothing_is_loosened_from_a_day_after_the_signature_on() {
+    let loosen = "[[overlay.loosen]]\ngroup = \"alcohol\"\nwords = [\"cider\"]\nreason = \"our cider has no alcohol\"\nofficer = \"Rosa Rossi\"\ndate = \"2026-11-23\"\n";
+    let text = review(&format!("{NAMES}{loosen}"));
+    let error = sign(&text, "Rosa Rossi", day()).unwrap_err();
+    assert!(error.code() == "policy.overlay" && error.to_string().contains("2026-11-23"), "{error}");
+    // Nor by a hand that signs without the program.
+    let (text, hash) = crate::spec::review::sign_unchecked(&text, "Rosa Rossi", day());
+    assert_eq!(codes(&folder(&text, &hash, |spec| spec)), ["policy.overlay"]);
+    assert!(sign(&review(&format!("{NAMES}{loosen}")), "Rosa Rossi", day() + chrono::Days::new(1)).is_ok());
 }
 
 #[test]
