@@ -212,7 +212,7 @@ impl Grid {
                 toml::from_str(&text).map_err(|error| wrong(crate::release::plain(&first(error))))?;
             table.into_iter().map(|(key, value)| (key, as_json(value))).collect()
         };
-        let mut grid = Self::read(table).map_err(|error| wrong(error.to_string()))?;
+        let mut grid = Self::read(&table).map_err(|error| wrong(error.to_string()))?;
         if let (Some(spec), Some(folder)) = (&grid.spec, path.parent()) {
             grid.spec = Some(folder.join(spec));
         }
@@ -224,7 +224,7 @@ impl Grid {
     /// # Errors
     /// [`SweepError::Grid`], with the key that cannot be.
     pub fn from_json(text: &str) -> Result<Self, SweepError> {
-        Self::read(Self::table(text).map_err(|reason| SweepError::grid("grid", reason))?)
+        Self::read(&Self::table(text).map_err(|reason| SweepError::grid("grid", reason))?)
     }
 
     fn table(text: &str) -> Result<Map<String, Value>, String> {
@@ -232,7 +232,7 @@ impl Grid {
         serde_json::from_str(text).map_err(|error| crate::release::plain(&error.to_string()))
     }
 
-    fn read(table: Map<String, Value>) -> Result<Self, SweepError> {
+    fn read(table: &Map<String, Value>) -> Result<Self, SweepError> {
         let whole = match serde_json::from_value(Value::Object(table.clone())) {
             Ok(grid) => return Ok(grid),
             Err(error) => error,
