@@ -292,8 +292,10 @@ def _as_in_parquet(row: dict[str, Any], metrics: Mapping[str, str]) -> dict[str,
 def _json(name: str, value: Any) -> str:
     """An argument of a grid as JSON has it."""
     try:
-        return json.dumps(value, default=_plain, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
+        text = json.dumps(value, default=_plain, allow_nan=False)
+        json.loads(text, parse_int=lambda digits: float(int(digits)))
+        return text
+    except (TypeError, ValueError, OverflowError, RecursionError):
         raise UsageError(f"{name} must be made of lists, mappings, texts, dates and finite numbers") from None
 
 

@@ -87,6 +87,7 @@ WRONG: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("sweep", ("SPEC",), {"out": 3}, "out must be a path"),
     ("sweep", ("SPEC",), {"epsilon": float("nan")}, "epsilon must be made of"),
     ("sweep", ("SPEC",), {"epsilon": object()}, "epsilon must be made of"),
+    ("sweep", ("SPEC",), {"epsilon": [1.0, 10**400]}, "epsilon must be made of"),
 ]
 
 
