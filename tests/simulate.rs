@@ -353,7 +353,8 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         (vec!["--activity", "inf"], 2, "simulate.shop"),
         (vec!["--population", "bad.toml"], 3, "simulate.syntax"),
         (vec!["--population", "none.toml"], 2, "usage"),
-        (vec!["--customers", "100000001"], 2, "simulate.shop"),
+        (vec!["--customers", "100000001"], 2, "1..=100000000"),
+        (vec!["--customers", "0"], 2, "1..=100000000"),
     ] {
         let mut all = vec!["simulate", "out"];
         all.extend(&args);

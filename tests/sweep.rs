@@ -165,7 +165,6 @@ fn a_grid_is_read_from_toml_and_json_alike_and_unknown_keys_are_refused() {
     assert_eq!(toml, serde_json::from_str(&serde_json::to_string(&toml).unwrap()).unwrap());
     for (name, text) in [
         ("b.toml", "epsilom = [1.0]"),
-        ("b.toml", "epsilon = 1.0"),
         ("b.toml", "epsilon = [\"a lot\"]"),
         ("b.toml", "epsilon = ["),
         ("b.json", "{\"seeds\": -1}"),
@@ -176,6 +175,44 @@ fn a_grid_is_read_from_toml_and_json_alike_and_unknown_keys_are_refused() {
         assert_eq!((error.code(), error.exit() as u8), ("sweep.grid-file", 3), "{text}: {error}");
     }
     assert_eq!(Grid::load(&dir.path().join("none.toml")).unwrap_err().code(), "sweep.grid-file");
+    // A date as specs write it, and one value for a list of one.
+    let dated = load("c.toml", "epsilon = 1\nfloor = 50\nend = 2026-05-04\n").unwrap();
+    assert_eq!(dated, load("c.json", r#"{"epsilon": [1.0], "floor": [50], "end": "2026-05-04"}"#).unwrap());
+}
+
+#[test]
+fn a_grid_that_is_none_names_the_key_and_what_to_write() {
+    for (key, value, says) in [
+        ("epsilon", r#""a lot""#, "a number, or a list of numbers"),
+        ("delta", "[null]", "a number, or a list of numbers"),
+        ("floor", "50.5", "a whole number, 0 or more"),
+        ("segments", "[-1]", "a whole number, 0 or more"),
+        ("customers", "[4294967296]", "a whole number, 0 or more"),
+        ("window", "{}", "a whole number, 0 or more"),
+        ("holdout", "[8]", "a whole number, 0 or more"),
+        ("sample", "-1", "a whole number, 0 or more"),
+        ("seeds", r#""3""#, "how many seeds, or a list of seeds"),
+        ("features", r#"{"a": "spend_share"}"#, "a list of such lists"),
+        ("split", r#"{"clustering": 400}"#, "a list of such tables"),
+        ("split", r#"{"mine": {"clusters": 400}}"#, "clustering, incidence, floor, sizes and gate"),
+        ("end", "20260504", "YYYY-MM-DD"),
+        ("end", r#""2026-02-30""#, "YYYY-MM-DD"),
+        ("spec", "1", "expected"),
+    ] {
+        let error = Grid::from_json(&format!(r#"{{"holdout": null, "{key}": {value}}}"#)).unwrap_err();
+        assert_eq!((error.code(), error.exit() as u8), ("sweep.grid", 2), "{key}: {error}");
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("{key}: ")) && text.contains(says), "{text}");
+    }
+    for text in [r#"{"epsilom": 1}"#, "[]", "{", "", r#"{"epsilon": 1e999}"#] {
+        let text = Grid::from_json(text).unwrap_err().to_string();
+        assert!(text.starts_with("grid: "), "{text}");
+    }
+    // What TOML has and JSON has not is not taken for nothing.
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("nan.toml"), "epsilon = nan\n").unwrap();
+    let text = Grid::load(&dir.path().join("nan.toml")).unwrap_err().to_string();
+    assert!(text.contains("epsilon: write a number"), "{text}");
 }
 
 #[test]

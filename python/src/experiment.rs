@@ -12,9 +12,9 @@ use tactful::release::publish::Folder;
 use tactful::release::{PublishError, Release};
 use tactful::simulate::{Amount, Description, Shop, SimulateError};
 use tactful::spec;
-use tactful::sweep::{self, Grid, MARK, Progress, Sweep, SweepError};
+use tactful::sweep::{self, Grid, MARK, Metrics, Progress, Sweep, SweepError};
 
-use crate::errors::{made, raise, usage};
+use crate::errors::{made, raise};
 use crate::job::{interrupted, not_forked, stopped};
 use crate::work::{Ended, at_leave};
 
@@ -31,7 +31,7 @@ pub(crate) fn sweep_over(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
     not_forked(py)?;
-    let grid: Grid = serde_json::from_str(grid).map_err(|error| usage(py, &format!("this is no grid: {error}")))?;
+    let grid = Grid::from_json(grid).map_err(|error| failed(py, &error))?;
     let spec = spec::load(&path).map_err(|error| raise(py, &error.into()))?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base = data.unwrap_or_else(|| folder.to_path_buf());
@@ -52,7 +52,7 @@ pub(crate) fn sweep_over(
         Ended::Done(Ok(table)) => {
             let value = json!({
                 "origin": table.origin, "published": table.published, "population": table.population, "mark": MARK,
-                "rows": table.rows, "summary": table.summary(),
+                "metrics": Metrics::ALL, "rows": table.rows, "summary": table.summary(),
             });
             Ok(value.to_string())
         }

@@ -12,7 +12,8 @@ use tactful::engine::{self, ArrayCentres, ArrayFit, ArrayNoise, ArrayPrice, Engi
 use tactful::feature::ArrayBounds;
 use tactful::source::numbers::{BLOCK, Numbers};
 use tactful::spec;
-use tactful_kernel::{Delta, Epsilon, Line, Rho};
+use tactful_kernel::ledger::LedgerError;
+use tactful_kernel::{Delta, Epsilon, Line, Loss, Rho, accountant};
 
 use crate::errors::{made, panicked, raise, usage};
 use crate::job::{interrupted, may_have_spent};
@@ -71,13 +72,13 @@ pub(crate) fn fit(
     })?;
     match ended {
         Ended::Done(Ok(centres)) => answer(py, &centres, columns, ledger),
-        Ended::Done(Err(error)) => Err(raise(py, &error)),
+        Ended::Done(Err(error)) => Err(refused(py, &error, &job)),
         Ended::Stopped { signal, result, .. } => {
             // Where the thread does not say how far it came, it may have spent.
             let (spent, cause) = match result {
                 Some(Ok(centres)) => (!centres.simulated, None),
                 Some(Err(EngineError::Interrupted { spent })) => (spent, None),
-                Some(Err(error)) => (ledger.is_some() && may_have_spent(&error), Some(raise(py, &error))),
+                Some(Err(error)) => (ledger.is_some() && may_have_spent(&error), Some(refused(py, &error, &job))),
                 None => (ledger.is_some(), Some(panicked(py))),
             };
             Err(interrupted(py, signal, spent, cause))
@@ -85,6 +86,39 @@ pub(crate) fn fit(
         Ended::Left(signal) => Err(interrupted(py, signal, ledger.is_some(), None)),
     }
 }
+
+/// The exception for what a fit ended in. Where the engine speaks of a spec, it is arguments that say it here, in ε and δ.
+fn refused(py: Python<'_>, error: &EngineError, job: &ArrayFit) -> PyErr {
+    let about = |rho_nano, delta| {
+        let rho = Rho::from_nano(rho_nano).ok()?;
+        let epsilon = accountant::epsilon(Loss { rho, delta_atto: 0 }, delta).ok()?;
+        // Rounded down: what is named does.
+        Some(format!("about epsilon {} at delta {}", (epsilon.value() * 1e3).floor() / 1e3, delta.value()))
+    };
+    let message = match (error, &job.noise) {
+        (EngineError::Loss(_), _) => return usage(py, TOO_SMALL),
+        (EngineError::Ledger(LedgerError::CapRaised { path, cap, .. }), ArrayNoise::Ledger { delta_per_year, .. }) => {
+            format!(
+                "{}: epsilon_per_year and delta_per_year ask for more than this ledger allows in a year, which is {}; give what \
+                 it was begun with, or less",
+                path.display(),
+                about(cap.rho_nano, *delta_per_year).unwrap_or_else(|| "less".to_owned())
+            )
+        }
+        (EngineError::Ledger(LedgerError::Exhausted { path, year, left, .. }), _) => {
+            let (ArrayPrice::Epsilon { delta, .. } | ArrayPrice::Rho { delta, .. }) = job.price;
+            format!(
+                "{}: the fit costs more than is left of {year}, which is {}; nothing was spent: ask for less, or wait for the next year",
+                path.display(),
+                about(left.rho_nano, delta).unwrap_or_else(|| "nothing".to_owned())
+            )
+        }
+        _ => return raise(py, error),
+    };
+    made(py, error.code(), error.exit() as u8, &message, None)
+}
+
+const TOO_SMALL: &str = "epsilon (or rho) is too small to pay for the measurements of a fit at this delta: raise it";
 
 const UNBOUNDED: &str = "bounds must be numbers: a radius above 0, or lower bounds below their upper ones, at most 1e307 apart; and as many as \
                          columns, when each column has its own; and X must have between 1 and 127 columns";
@@ -124,7 +158,7 @@ fn noise(
     let epsilon_per_year =
         Epsilon::new(epsilon_per_year).map_err(|error| usage(py, &format!("epsilon_per_year: {error}")))?;
     let delta_per_year = Delta::new(delta_per_year).map_err(|error| usage(py, &format!("delta_per_year: {error}")))?;
-    let (_, epsilon, delta) = price.terms().map_err(|error| raise(py, &error.into()))?;
+    let (_, epsilon, delta) = price.terms().map_err(|_| usage(py, TOO_SMALL))?;
     if epsilon_per_year < epsilon || delta_per_year < delta {
         return Err(usage(
             py,
@@ -182,16 +216,24 @@ pub(crate) fn predict<'py>(
     if bounds.lattice(columns).is_err() || centres.is_empty() || centres.iter().any(|centre| centre.len() != columns) {
         return Err(made(py, "usage", 2, "centres and bounds must have as many columns as X", None));
     }
-    let nearest = py.detach(|| on_own_threads(|| Ok(nearest(rows, columns, &bounds, &centres))));
-    Ok(PyBytes::new(py, &nearest.map_err(|error| raise(py, &error))?))
+    let stop = Arc::new(AtomicBool::new(false));
+    let ended = scoped(py, &stop, || on_own_threads(|| Ok(nearest(rows, columns, &bounds, &centres, &stop))))?;
+    match ended {
+        Ended::Done(nearest) => Ok(PyBytes::new(py, &nearest.map_err(|error| raise(py, &error))?)),
+        Ended::Stopped { signal, .. } | Ended::Left(signal) => Err(interrupted(py, signal, false, None)),
+    }
 }
 
-fn nearest(rows: &Rows, columns: usize, bounds: &ArrayBounds, centres: &[Vec<f64>]) -> Vec<u8> {
+/// `stop` is looked at between blocks: what comes back then is short.
+fn nearest(rows: &Rows, columns: usize, bounds: &ArrayBounds, centres: &[Vec<f64>], stop: &AtomicBool) -> Vec<u8> {
     let ends: Vec<(f64, f64)> = (0..columns).map(|column| bounds.ends(column)).collect();
     let scaled = |row: &[f64]| -> Vec<f64> { row.iter().zip(&ends).map(|(v, (low, high))| v / (high - low)).collect() };
     let centres: Vec<Vec<f64>> = centres.iter().map(|centre| scaled(centre)).collect();
     let all = rows.len();
     let block = |start: usize| {
+        if stop.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
         let mut numbers = vec![0.0; BLOCK.min(all - start) * columns];
         rows.copy(start, &mut numbers);
         let place = |row: &mut [f64]| {

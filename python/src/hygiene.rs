@@ -6,6 +6,11 @@ use pyo3::prelude::*;
 /// The one variable of the data-frame library that only says how fast it is.
 const HARMLESS: &str = "POLARS_MAX_THREADS";
 
+/// How frames look when somebody shows them, such as `POLARS_FMT_MAX_ROWS`: the engine shows none, and people set these in notebooks.
+fn is_looks(name: &str) -> bool {
+    name.starts_with("POLARS_FMT_") || name == "POLARS_TABLE_WIDTH"
+}
+
 /// Names OpenSSL's file of settings, and the file that says nothing.
 const SETTINGS: (&str, &str) = ("OPENSSL_CONF", "/dev/null");
 
@@ -47,7 +52,7 @@ pub(crate) fn environment(begun: Vec<(String, String)>) -> Vec<String> {
     let mut unwanted: Vec<String> = all
         .iter()
         .filter(|(name, value)| {
-            let talks = name.starts_with("POLARS_") && name != HARMLESS;
+            let talks = name.starts_with("POLARS_") && name != HARMLESS && !is_looks(name);
             let steers = MODULES.contains(&name.as_str()) || (name == SETTINGS.0 && value != SETTINGS.1);
             talks || (!owns_openssl() && steers)
         })

@@ -115,8 +115,8 @@ def log_axis(axes: Axes, which: str, values: Column) -> None:
     axis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
-def finish(axes: Axes, x: str, y: str, title: str, *, legend: bool = True, below: bool = False) -> None:
-    """Labels, a grid, and a legend: inside where there is room, or below the axes."""
+def finish(axes: Axes, x: str, y: str, title: str, *, legend: bool = True, above: bool = False) -> None:
+    """Labels, a grid, and a legend: inside where there is room, or above, outside of the axes; the foot is below."""
     axes.set_xlabel(x)
     axes.set_ylabel("\n".join(textwrap.wrap(y, 48)))
     axes.set_title("\n".join(textwrap.wrap(title, 80)), loc="left", fontsize=10)
@@ -125,5 +125,8 @@ def finish(axes: Axes, x: str, y: str, title: str, *, legend: bool = True, below
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     if legend and axes.get_legend_handles_labels()[0]:
-        place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 3} if below else {}
-        axes.legend(frameon=False, fontsize=8, **place)
+        if above:
+            handles, labels = axes.get_legend_handles_labels()
+            axes.figure.legend(handles, labels, loc="outside upper left", ncols=6, frameon=False, fontsize=8)
+        else:
+            axes.legend(frameon=False, fontsize=8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class Error(Exception):
     """Something that cannot be done. The text names columns, files, rules and remedies, and never a value.
@@ -31,7 +33,9 @@ class Error(Exception):
         return self.exit_status == 75
 
     def __str__(self) -> str:
-        return f"{super().__str__()} [{self.code}]"
+        # The engine's text has the codes already where one error breaks several rules.
+        text, code = super().__str__(), f"[{self.code}]"
+        return text if code in text else f"{text} {code}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.args[0], self.code, self.exit_status)
@@ -154,6 +158,21 @@ class NotFitted(Error, ValueError, AttributeError):
     """The estimator was not fitted yet."""
 
     code, exit_status = "usage", 2
+
+
+def not_fitted(message: str) -> NotFitted:
+    """The error, which is scikit-learn's own too where that is loaded."""
+    if "sklearn" not in sys.modules:
+        return NotFitted(message)
+    from sklearn.exceptions import NotFittedError
+
+    kind = type("NotFitted", (NotFitted, NotFittedError), {"__module__": NotFitted.__module__, "__reduce__": _reduce_not_fitted})
+    return kind(message)  # type: ignore[no-any-return]
+
+
+def _reduce_not_fitted(error: NotFitted) -> tuple[object, ...]:
+    # Its class is made when it is needed, and has no name to be found by.
+    return not_fitted, (error.args[0],)
 
 
 class MissingPackage(Error, ImportError):

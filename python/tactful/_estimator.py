@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import secrets
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NoReturn, Union
@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _hygiene, _tactful
-from ._errors import DataError, NotFitted, NotProtected, UsageError
+from ._arguments import Number, Whole, number, path_or_none, whole
+from ._errors import DataError, NotProtected, UsageError, not_fitted
 from ._receipt import PrivacyReceipt
 from ._rows import is_pandas, names_of, refuse_flaws, rows_of
 
@@ -32,11 +33,11 @@ class L2Ball:
     has less noise then.
     """
 
-    radius: float
+    radius: Number
 
 
 #: What `DPKMeans` takes for its parameter `bounds`.
-Bounds = Union[tuple[Any, Any], L2Ball]
+Bounds = Union[Sequence[Any], npt.NDArray[Any], L2Ball]
 
 _KINDS = ("private", "public", "simulated")
 
@@ -134,18 +135,18 @@ class DPKMeans:
 
     def __init__(
         self,
-        n_clusters: int,
+        n_clusters: Whole,
         *,
-        epsilon: float | None = None,
-        rho: float | None = None,
-        delta: float,
+        epsilon: Number | None = None,
+        rho: Number | None = None,
+        delta: Number,
         bounds: Bounds,
         data: str = "private",
         ledger: Any = None,
         population: str | None = None,
-        epsilon_per_year: float | None = None,
-        delta_per_year: float | None = None,
-        seed: int | None = None,
+        epsilon_per_year: Number | None = None,
+        delta_per_year: Number | None = None,
+        seed: Whole | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.epsilon = epsilon
@@ -202,7 +203,7 @@ class DPKMeans:
         Interrupted
             Ctrl-C; it says whether the budget is spent.
         """
-        clusters, bounds = self._clusters(), self._bounds()
+        clusters, bounds = whole("n_clusters", self.n_clusters, 1, 64), _ends(self.bounds)
         epsilon, rho, delta = _number("epsilon", self.epsilon), _number("rho", self.rho), _number("delta", self.delta)
         if (epsilon is None) == (rho is None):
             raise UsageError("give exactly one of epsilon and rho; neither has a default")
@@ -214,6 +215,8 @@ class DPKMeans:
             _hygiene.refuse()
         names = names_of(X)
         rows = rows_of(X, private=private)
+        if isinstance(bounds, list) and len(bounds) != rows.columns:
+            raise UsageError(f"bounds for {len(bounds)} columns, X has {rows.columns}: give one number for each column, or one for all")
         if not private:
             refuse_flaws(rows, X)
             warnings.warn(
@@ -304,29 +307,6 @@ class DPKMeans:
                 f"X has {rows.columns} features, but {name} is expecting {self.n_features_in_} features as input", "array.columns"
             )
 
-    def _clusters(self) -> int:
-        number = self.n_clusters
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not 1 <= number <= 64:
-            raise UsageError("n_clusters must be a whole number between 1 and 64")
-        return int(number)
-
-    def _bounds(self) -> Any:
-        bounds = self.bounds
-        if isinstance(bounds, L2Ball):
-            return float(bounds.radius)
-        try:
-            lower, upper = (np.asarray(end, dtype=np.float64) for end in bounds)
-            if lower.ndim == 0 and upper.ndim == 0:
-                return float(lower), float(upper)
-            lower, upper = np.broadcast_arrays(lower, upper)
-            if lower.ndim != 1:
-                raise ValueError
-        except (TypeError, ValueError):
-            raise UsageError(
-                "bounds must be (lower, upper), two numbers or two sequences with one number for each column, or an L2Ball; they have no default"
-            ) from None
-        return list(zip(lower.tolist(), upper.tolist()))
-
     def _payer(self) -> tuple[int | None, tuple[str | None, str, float, float] | None]:
         if self.data not in _KINDS:
             raise UsageError(f"data must be one of {', '.join(map(repr, _KINDS))}")
@@ -336,15 +316,13 @@ class DPKMeans:
             if given:
                 raise UsageError(f"data={self.data!r} charges no ledger: leave out {', '.join(given)}")
             seed = secrets.randbits(63) if self.seed is None else self.seed
-            if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-                raise UsageError("seed must be a whole number between 0 and 2**64 - 1")
-            return int(seed), None
+            return whole("seed", seed, 0, 2**64 - 1), None
         if self.seed is not None:
             raise UsageError('private rows take no seed: who knows it takes the noise away; data="public" or "simulated" does')
         missing = [name for name, value in paid.items() if value is None]
         if missing:
             raise UsageError(f"private rows are paid for by a ledger: give {', '.join(missing)}")
-        ledger = _file("ledger", self.ledger)
+        ledger = path_or_none("ledger", self.ledger)
         year = _number("epsilon_per_year", self.epsilon_per_year), _number("delta_per_year", self.delta_per_year)
         assert year[0] is not None and year[1] is not None
         return None, (ledger, str(self.population), year[0], year[1])
@@ -380,23 +358,43 @@ class DPKMeans:
 
 
 def _number(name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        raise UsageError(f"{name} must be a number")
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} must be a number") from None
+    return None if value is None else number(name, value)
 
 
-def _file(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
+#: Wider ranges have no width as floating-point numbers.
+_WIDEST = 1e307
+
+
+def _ends(bounds: Any) -> Any:
+    """Bounds as the engine takes them: a radius, two ends for all columns, or a list of two ends for each column."""
+    if isinstance(bounds, L2Ball):
+        radius = number("the radius of bounds", bounds.radius)
+        if not 0 < radius <= _WIDEST:
+            raise UsageError(f"the radius of bounds must lie above 0 and at most at {_WIDEST:g}")
+        return radius
     try:
-        return os.fsdecode(os.fspath(value))
+        pair = None if isinstance(bounds, (str, bytes, dict)) else tuple(bounds)
     except TypeError:
-        raise UsageError(f"{name} must be a path") from None
+        pair = None
+    if pair is None or len(pair) != 2:
+        raise UsageError("bounds must be (lower, upper), two numbers or two sequences with one number for each column, or an L2Ball; they have no default")
+    try:
+        lower, upper = (np.asarray(end, dtype=np.float64) for end in pair)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError("bounds must be of numbers: two, or two sequences with one number for each column") from None
+    if lower.ndim > 1 or upper.ndim > 1 or (lower.ndim == upper.ndim == 1 and lower.size != upper.size):
+        raise UsageError("bounds must be two numbers, or two sequences of the same length")
+    if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
+        raise UsageError("bounds must be finite: no NaN and no infinity")
+    if not (lower < upper).all():
+        raise UsageError("bounds must be (lower, upper), each lower bound below its upper one")
+    with np.errstate(over="ignore"):
+        if not (upper - lower <= _WIDEST).all():
+            raise UsageError(f"bounds must lie at most {_WIDEST:g} apart")
+    if lower.ndim == upper.ndim == 0:
+        return float(lower), float(upper)
+    lower, upper = np.broadcast_arrays(lower, upper)
+    return list(zip(lower.tolist(), upper.tolist()))
 
 
 def _named(rows: _tactful.Rows, X: Any) -> list[str] | None:
@@ -407,9 +405,4 @@ def _named(rows: _tactful.Rows, X: Any) -> list[str] | None:
 
 def _not_fitted(name: str) -> Exception:
     text = f"This {name} instance is not fitted yet. Call 'fit' with appropriate arguments before using this estimator."
-    if "sklearn" in sys.modules:
-        from sklearn.exceptions import NotFittedError
-
-        kind = type("NotFitted", (NotFitted, NotFittedError), {"__module__": NotFitted.__module__})
-        return kind(text)  # type: ignore[no-any-return]
-    return NotFitted(text)
+    return not_fitted(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +11,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _hygiene, _tactful
+from . import _tactful
+from ._arguments import Number, Numbers, Whole, Wholes, callback, path, path_or_none, whole, within
 from ._errors import UsageError
-from ._jobs import _path
 from ._release import Release, _frame, load_release
 
 if TYPE_CHECKING:
@@ -48,15 +49,15 @@ class Shop:
 def simulate(
     out: str | os.PathLike[str],
     *,
-    customers: int | None = None,
-    segments: int | None = None,
-    weeks: int | None = None,
-    seed: int = 2026,
-    activity: float | None = None,
-    seasonality: float | None = None,
-    drift: float | None = None,
-    tail: float | None = None,
-    tail_index: float | None = None,
+    customers: Whole | None = None,
+    segments: Whole | None = None,
+    weeks: Whole | None = None,
+    seed: Whole = 2026,
+    activity: Number | None = None,
+    seasonality: Number | None = None,
+    drift: Number | None = None,
+    tail: Number | None = None,
+    tail_index: Number | None = None,
     population: str | os.PathLike[str] | None = None,
     like: Release | str | os.PathLike[str] | None = None,
     progress: Callable[[int, int, int], object] | None = None,
@@ -91,26 +92,36 @@ def simulate(
     Shop
     """
     if like is not None and not isinstance(like, Release):
-        like = load_release(like)
+        like = load_release(path("like", like))
     if like is not None and (population is not None or segments is not None or weeks is not None or activity is not None):
         raise UsageError("like= says what is sold, by how many segments and when: leave out population, segments, weeks and activity")
-    if weeks is not None and not 4 <= weeks <= 520:
-        raise UsageError("weeks must lie between 4 and 520")
-    wishes = {
-        "customers": customers,
-        "segments": segments,
-        "weeks": weeks,
-        "seed": seed,
-        "activity": activity,
-        "seasonality": seasonality,
-        "drift": drift,
-        "tail": tail,
-        "tail_index": tail_index,
-        "population": None if population is None else Path(population).read_text(),
+    wholes = {"customers": (customers, 1, 100_000_000), "segments": (segments, 1, 64), "weeks": (weeks, 4, 520)}
+    parts = {
+        "activity": (activity, 0, 100),
+        "seasonality": (seasonality, 0, 1),
+        "drift": (drift, 0, 1),
+        "tail": (tail, 0, 1),
+        "tail_index": (tail_index, 1.05, 20),
+    }
+    wishes: dict[str, Any] = {
+        **{name: None if value is None else whole(name, value, *ends) for name, (value, *ends) in wholes.items()},
+        **{name: None if value is None else within(name, value, *ends) for name, (value, *ends) in parts.items()},
+        "seed": whole("seed", seed, 0, 2**64 - 1),
+        "population": None if population is None else _described(path("population", population)),
         "like": None if like is None else like._text,
     }
-    done = json.loads(_tactful.simulate(os.fspath(out), wishes, progress=progress))
-    return Shop(path=Path(out), spec=Path(done.pop("spec")), **done)
+    folder = path("out", out)
+    done = json.loads(_tactful.simulate(folder, wishes, progress=callback("progress", progress)))
+    return Shop(path=Path(folder), spec=Path(done.pop("spec")), **done)
+
+
+def _described(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"population: {file} cannot be read ({error.strerror}); name the TOML file of a described population") from None
+    except ValueError:
+        raise UsageError(f"population: {file} is no text; name the TOML file of a described population") from None
 
 
 class Sweep:
@@ -135,7 +146,9 @@ class Sweep:
         self.published: str | None = value["published"]
         self.population = str(value["population"])
         self.mark = str(value["mark"])
-        self._rows: list[dict[str, Any]] = [_as_in_parquet(row) for row in value["rows"]]
+        #: Names and units, in the order of the Parquet file.
+        self._metrics: dict[str, str] = dict(value["metrics"])
+        self._rows: list[dict[str, Any]] = [_as_in_parquet(row, self._metrics) for row in value["rows"]]
         self._summary: list[dict[str, Any]] = value["summary"]
 
     def rows_to_dicts(self) -> list[dict[str, Any]]:
@@ -148,15 +161,17 @@ class Sweep:
         rows = []
         for cell in self._summary:
             row = {key: value for key, value in cell.items() if key != "metrics"}
-            for name, found in cell["metrics"].items():
+            for name in filter(cell["metrics"].__contains__, self._metrics):
+                found = cell["metrics"][name]
                 row |= {name: found["median"], f"{name}_lower": found["lower"], f"{name}_upper": found["upper"]}
             rows.append(row)
         return rows
 
     @property
     def rows(self) -> polars.DataFrame:
-        """:meth:`rows_to_dicts` as a Polars frame."""
-        return _frame(self.rows_to_dicts())
+        """:meth:`rows_to_dicts` as a Polars frame: the table of the Parquet file, its columns in their order and with their types."""
+        metrics = {name: "Int64" if unit == "count" else "Float64" for name, unit in self._metrics.items()}
+        return _frame(self.rows_to_dicts(), {**_FIRST, **metrics})
 
     @property
     def summary(self) -> polars.DataFrame:
@@ -184,18 +199,18 @@ class Sweep:
 def sweep(
     spec: str | os.PathLike[str],
     *,
-    epsilon: Sequence[float] | None = None,
-    delta: Sequence[float] | None = None,
-    floor: Sequence[int] | None = None,
-    segments: Sequence[int] | None = None,
-    window: Sequence[int] | None = None,
-    end: str | None = None,
-    holdout: int | None = None,
+    epsilon: Numbers | None = None,
+    delta: Numbers | None = None,
+    floor: Wholes | None = None,
+    segments: Wholes | None = None,
+    window: Wholes | None = None,
+    end: str | datetime.date | None = None,
+    holdout: Whole | None = None,
     features: Mapping[str, Sequence[str]] | Sequence[Sequence[str]] | None = None,
-    split: Mapping[str, Mapping[str, int]] | None = None,
-    customers: Sequence[int] | None = None,
-    sample: int | None = None,
-    seeds: int | Sequence[int] | None = None,
+    split: Mapping[str, Mapping[str, int]] | Sequence[Mapping[str, int]] | None = None,
+    customers: Wholes | None = None,
+    sample: Whole | None = None,
+    seeds: Wholes | None = None,
     data: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     jobs: int | None = None,
@@ -208,21 +223,21 @@ def sweep(
     ----------
     spec : path
         The spec.
-    epsilon, delta : sequence of float
+    epsilon, delta : float or sequence of float
         Of a release [default: the spec's, like every list below].
-    floor, segments : sequence of int
+    floor, segments : int or sequence of int
         k floors; numbers of segments.
-    window : sequence of int
+    window : int or sequence of int
         Weeks of the window, counted back from `end`.
-    end : str, ``YYYY-MM-DD``
+    end : datetime.date or str, ``YYYY-MM-DD``
         First day out of every window.
     holdout : int
         Weeks after the window on whose purchases relevance is measured.
-    features : mapping of name to sequence of str
+    features : mapping of name to sequence of str, or a sequence of these
         Subsets of the spec's features: keys or kinds.
-    split : mapping of name to mapping of share to int
+    split : mapping of name to mapping of share to int, or a sequence of these
         Divisions of the budget, per mille, as in ``[privacy.split]``; what is left out is as usual.
-    customers : sequence of int
+    customers : int or sequence of int
         Samples of so many customers, the smaller within the larger; `sample` is their seed.
     seeds : int or sequence of int, default=10
         How many seeds of the noise, from 1; or which.
@@ -237,7 +252,6 @@ def sweep(
     -------
     Sweep
     """
-    _hygiene.refuse()
     asked = {
         "epsilon": epsilon,
         "delta": delta,
@@ -252,31 +266,50 @@ def sweep(
         "sample": sample,
         "seeds": seeds,
     }
-    grid = json.dumps({name: value for name, value in asked.items() if value is not None}, default=_plain)
-    return Sweep(json.loads(_tactful.sweep(os.fspath(spec), grid, data=_path(data), out=_path(out), jobs=jobs, progress=progress)))
+    grid = ", ".join(f'"{name}": {_json(name, value)}' for name, value in asked.items() if value is not None)
+    places = {"data": path_or_none("data", data), "out": path_or_none("out", out)}
+    threads = None if jobs is None else whole("jobs", jobs, 1, 1024)
+    found = _tactful.sweep(path("spec", spec), f"{{{grid}}}", **places, jobs=threads, progress=callback("progress", progress))
+    return Sweep(json.loads(found))
 
 
-#: Columns of the Parquet file before the metrics, in its order; `split_…` are what the engine calls `shares`.
+#: Columns of the Parquet file before the metrics, in its order, with their types; `split_…` are what the engine calls `shares`.
 _SHARES = ("split_clustering", "split_incidence", "split_floor", "split_sizes", "split_gate")
-_FIRST: tuple[str, ...] = ("cell", "epsilon", "delta", "rho", "floor", "segments", "features", "feature_count", "split", *_SHARES)
-_FIRST += ("window_start", "window_end", "customers", "seed", "outcome", "relevance_on")
+_FIRST = {
+    **{"cell": "Int64", "epsilon": "Float64", "delta": "Float64", "rho": "Float64", "floor": "Int64", "segments": "Int64"},
+    **{"features": "String", "feature_count": "Int64", "split": "String"},
+    **dict.fromkeys(_SHARES, "Int64"),
+    **{"window_start": "String", "window_end": "String", "customers": "Int64", "seed": "UInt64", "outcome": "String", "relevance_on": "String"},
+}
 
 
-def _as_in_parquet(row: dict[str, Any]) -> dict[str, Any]:
+def _as_in_parquet(row: dict[str, Any], metrics: Mapping[str, str]) -> dict[str, Any]:
     row = {**row, **dict(zip(_SHARES, row["shares"]))}
-    del row["shares"]
-    return {name: row.pop(name) for name in _FIRST} | row
+    measured = {name: int(row[name]) if unit == "count" and row[name] is not None else row[name] for name, unit in metrics.items()}
+    return {name: row[name] for name in _FIRST} | measured
+
+
+def _json(name: str, value: Any) -> str:
+    """An argument of a grid as JSON has it."""
+    try:
+        text = json.dumps(value, default=_plain, allow_nan=False)
+        json.loads(text, parse_int=lambda digits: float(int(digits)))
+        return text
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise UsageError(f"{name} must be made of lists, mappings, texts, dates and finite numbers") from None
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's arrays and numbers, ranges and tuples, as JSON has them."""
+    """NumPy's arrays and numbers, ranges and tuples, days."""
     if hasattr(value, "tolist"):
         return value.tolist()
+    if isinstance(value, datetime.date):
+        return value.isoformat()
     return dict(value) if isinstance(value, Mapping) else list(value)
 
 
 def evaluate(
-    spec: str | os.PathLike[str], *, seeds: int | Sequence[int] = 10, data: str | os.PathLike[str] | None = None, jobs: int | None = None
+    spec: str | os.PathLike[str], *, seeds: Wholes = 10, data: str | os.PathLike[str] | None = None, jobs: int | None = None
 ) -> Sweep:
     """Draws a spec as it is with so many seeds, and measures the releases: a sweep of one cell. For simulated or public data alone; spends nothing."""
     return sweep(spec, seeds=seeds, data=data, jobs=jobs)

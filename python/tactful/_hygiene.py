@@ -34,8 +34,8 @@ def refuse() -> None:
     if unwanted:
         raise PolicyError(
             f"these environment variables change the source of noise or make libraries show rows: {', '.join(unwanted)}; "
-            "start Python again with POLARS_… , OPENSSL_ENGINES and OPENSSL_MODULES unset"
-            + ("" if _tactful.owns_openssl() else " and OPENSSL_CONF=/dev/null"),
+            "take back what this program has set, such as with polars.Config.restore_defaults(), or start Python again with "
+            + ("POLARS_… unset" if _tactful.owns_openssl() else "POLARS_…, OPENSSL_ENGINES and OPENSSL_MODULES unset, and OPENSSL_CONF=/dev/null"),
             "policy.environment",
         )
 

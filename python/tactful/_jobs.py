@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from . import _hygiene, _tactful
+from ._arguments import Number, Whole, callback, number, path, path_or_none, text_or_none, whole
 from ._errors import AuditError, UsageError
 from ._release import Release, load_release
-
-
-
-def _path(value: str | os.PathLike[str] | None) -> str | None:
-    return None if value is None else os.fspath(value)
 
 
 class _Answer(dict[str, Any]):
@@ -51,17 +47,22 @@ def check(
     SpecError, DataError, PolicyError, ConsentError
         Naming what must change.
     """
+    # The register of those who opted out is private, and so are the heads of files.
     _hygiene.refuse()
-    return _Answer(json.loads(_tactful.check(os.fspath(spec), places=(_path(data), _path(ledger), _path(register), _path(keys)))))
+    return _Answer(json.loads(_tactful.check(path("spec", spec), places=_places(data, ledger, register, keys))))
+
+
+def _places(data: Any, ledger: Any, register: Any, keys: Any) -> tuple[str | None, str | None, str | None, str | None]:
+    return path_or_none("data", data), path_or_none("ledger", ledger), path_or_none("register", register), path_or_none("keys", keys)
 
 
 def plan(
     spec: str | os.PathLike[str],
-    customers: int | None = None,
+    customers: Whole | None = None,
     *,
     target: str | Sequence[str] | None = None,
-    epsilon_max: float = 10.0,
-    spread: float = 0.4,
+    epsilon_max: Number = 10.0,
+    spread: Number = 0.4,
     own: bool = False,
     data: str | os.PathLike[str] | None = None,
     ledger: str | os.PathLike[str] | None = None,
@@ -101,11 +102,25 @@ def plan(
     """
     wanted = None
     if target is not None:
-        wanted = (target if isinstance(target, str) else ", ".join(target), float(epsilon_max), float(spread), bool(own))
+        wanted = (_targets(target), number("epsilon_max", epsilon_max), number("spread", spread), bool(own))
     elif own:
         raise UsageError("own=True says with whom a target is simulated; give a target")
-    places = (_path(data), _path(ledger), None, None)
-    return _Answer(json.loads(_tactful.plan(os.fspath(spec), customers=customers, wanted=wanted, places=places, progress=progress)))
+    guess = None if customers is None else whole("customers", customers, 1, _MOST_CUSTOMERS)
+    places = _places(data, ledger, None, None)
+    return _Answer(
+        json.loads(_tactful.plan(path("spec", spec), customers=guess, wanted=wanted, places=places, progress=callback("progress", progress)))
+    )
+
+
+#: More than there are people.
+_MOST_CUSTOMERS = 100_000_000_000
+
+
+def _targets(target: str | Sequence[str]) -> str:
+    texts = [target] if isinstance(target, str) else list(target) if isinstance(target, Iterable) else [target]
+    if not all(isinstance(text, str) for text in texts):
+        raise UsageError('target must be a text such as "size error 5%", or several')
+    return ", ".join(texts)
 
 
 def run(
@@ -150,9 +165,15 @@ def run(
         and holds its output folder so long: nothing is spent by it.
     """
     _hygiene.refuse()
-    places = (_path(data), _path(ledger), _path(register), _path(keys))
     done = json.loads(
-        _tactful.run(os.fspath(spec), os.fspath(out), request_id=request_id, memory=memory, places=places, progress=progress)
+        _tactful.run(
+            path("spec", spec),
+            path("out", out),
+            request_id=text_or_none("request_id", request_id),
+            memory=text_or_none("memory", memory),
+            places=_places(data, ledger, register, keys),
+            progress=callback("progress", progress),
+        )
     )
     found = load_release(out)
     return Release(found._text, Path(out), done["manifest_sha256"], done["repeated"])
@@ -194,7 +215,7 @@ class Audit:
 
 def audit(
     spec: str | os.PathLike[str] | None = None,
-    seconds: float = 60,
+    seconds: Number = 60,
     *,
     progress: Callable[[str, str], object] | None = None,
 ) -> Audit:
@@ -214,8 +235,7 @@ def audit(
     AuditError
         A claim is refuted; its attribute ``audit`` holds what was found.
     """
-    _hygiene.refuse()
-    found = Audit(**json.loads(_tactful.audit(_path(spec), float(seconds), progress=progress)))
+    found = Audit(**json.loads(_tactful.audit(path_or_none("spec", spec), number("seconds", seconds), progress=callback("progress", progress))))
     if found.violated:
         error = AuditError("a claim of this program is refuted: do not publish with this build, and report what it found")
         error.audit = found

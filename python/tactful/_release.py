@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _tactful
+from ._arguments import path as named
 from ._errors import MissingPackage
 from ._html import cards
 
@@ -150,12 +152,14 @@ class Release:
         return cards(self._value)
 
 
-def _frame(rows: list[dict[str, Any]]) -> polars.DataFrame:
+def _frame(rows: list[dict[str, Any]], kinds: Mapping[str, str] | None = None) -> polars.DataFrame:
+    """Rows as a frame; `kinds` names the columns in their order with Polars' types, where they do not come from the values."""
     try:
         import polars as pl
     except ImportError:
         raise MissingPackage("frames need Polars: pip install polars; or take the lists, such as segments_to_dicts()") from None
-    return pl.DataFrame(rows, infer_schema_length=None)
+    schema = None if kinds is None else {name: getattr(pl, kind) for name, kind in kinds.items()}
+    return pl.DataFrame(rows, schema=schema, infer_schema_length=None)
 
 
 def load_release(path: str | os.PathLike[str]) -> Release:
@@ -171,5 +175,5 @@ def load_release(path: str | os.PathLike[str]) -> Release:
     DataError
         It is no release, or was changed.
     """
-    folder = Path(path)
+    folder = Path(named("path", path))
     return Release(_tactful.load(folder), folder)

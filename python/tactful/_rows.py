@@ -24,6 +24,8 @@ def rows_of(X: Any, *, private: bool) -> _tactful.Rows:
     private : bool
         Whether rows are protected: then the only errors are about what is public.
     """
+    if is_lazy(X):
+        raise DataError("X is a LazyFrame, which has no rows yet: pass X.collect()", "array.type")
     if "sparse" in type(X).__module__ and hasattr(X, "toarray"):
         raise DataError("sparse rows are not supported; pass X.toarray()", "array.type")
     if is_pandas(X):
@@ -37,6 +39,11 @@ def rows_of(X: Any, *, private: bool) -> _tactful.Rows:
             raise DataError(f"0 feature(s) ({_shape(X, private)}) while a minimum of 1 is required", "array.columns")
         raise DataError("X must have between 1 and 127 columns", "array.columns")
     return rows
+
+
+def is_lazy(X: Any) -> bool:
+    """Whether it is a lazy frame of Polars, without loading Polars."""
+    return any(kind.__module__.split(".")[0] == "polars" and kind.__name__ == "LazyFrame" for kind in type(X).__mro__)
 
 
 def is_pandas(X: Any) -> bool:
@@ -88,7 +95,13 @@ def _copied(X: Any) -> _tactful.Rows:
 
 
 def _is_number(pd: Any, kind: Any) -> bool:
-    return bool(pd.api.types.is_bool_dtype(kind) or pd.api.types.is_numeric_dtype(kind))
+    types = pd.api.types
+    # Complex numbers count as numeric; their imaginary part would be lost without a word.
+    return bool((types.is_bool_dtype(kind) or types.is_numeric_dtype(kind)) and not types.is_complex_dtype(kind))
+
+
+class NotNumbers(DataError, TypeError):
+    """Cells that are no numbers, in rows that may be looked at. scikit-learn asks for a ``TypeError``."""
 
 
 def _numpy(X: Any, private: bool) -> _tactful.Rows:
@@ -104,11 +117,13 @@ def _numpy(X: Any, private: bool) -> _tactful.Rows:
         raise DataError("X is no array of rows and columns", "array.type") from None
     if array.dtype.kind == "c":
         raise DataError("Complex data not supported: X must be of real numbers", "array.type")
+    if array.ndim == 0 and array.dtype.kind == "O":
+        raise DataError("X is no array of rows and columns; of a generator make a list first, of a dict a frame", "array.type")
     if array.dtype.kind in "OUS":
         if private:
             # Trying would end in an error that quotes a cell.
             raise DataError('X must be of numbers, not of text or objects; convert it with .astype("float64")', "array.type")
-        X = X.astype(np.float64) if isinstance(X, np.ma.MaskedArray) else array.astype(np.float64)
+        X = _converted(X if isinstance(X, np.ma.MaskedArray) else array)
         array = np.asarray(X)
     if array.dtype.kind not in "fiub":
         raise DataError("X must be of numbers, not of dates or records", "array.type")
@@ -117,17 +132,30 @@ def _numpy(X: Any, private: bool) -> _tactful.Rows:
         raise DataError(f"Expected 2D array, got {array.ndim}D. {remedy}", "array.dimensions")
     # A warning would tell that a number is too large.
     with np.errstate(all="ignore"):
-        if isinstance(X, np.ma.MaskedArray):
-            masked: Any = X.astype(np.float64)
-            array = masked.filled(np.nan)
-        elif not array.dtype.isnative or (array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8)):
+        mask = X.mask if isinstance(X, np.ma.MaskedArray) else np.ma.nomask
+        floats = array.dtype.kind == "f"
+        if mask is not np.ma.nomask:
+            # The one copy, of the type's own size where that has a NaN.
+            array = np.array(array, dtype=np.float32 if floats and array.dtype.itemsize == 4 else np.float64)
+            np.copyto(array, np.nan, where=mask)
+        elif not array.dtype.isnative or (floats and array.dtype.itemsize not in (4, 8)):
             array = array.astype(np.float64)
     return _tactful.Rows.from_numpy(array)
 
 
+def _converted(array: Any) -> Any:
+    try:
+        return array.astype(np.float64)
+    except Exception:  # what went wrong could quote a cell
+        raise NotNumbers(
+            "X is not of numbers: each argument must be a number, or a string that is a number, and none so large that it is no float64; convert it first",
+            "array.type",
+        ) from None
+
+
 def names_of(X: Any) -> list[str] | None:
     """The columns' names of a frame or table; none for arrays, and for names that are not all text."""
-    if isinstance(X, np.ndarray):
+    if isinstance(X, np.ndarray) or is_lazy(X):
         return None
     # PyArrow's `columns` are the columns themselves; a frame of pandas has its columns as attributes.
     for place in ("columns",) if is_pandas(X) else ("columns", "column_names"):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._errors import DataError, MissingPackage, UsageError
+from ._rows import is_lazy
 
 #: Parameters of a cell, with what a legend calls them. `epsilon` is not among them: it has an axis of its own.
 PARAMETERS = {
@@ -179,6 +180,8 @@ def _said(name: str, value: Any) -> str:
 
 
 def _read(table: Any) -> Any:
+    if is_lazy(table):
+        raise UsageError("this is a LazyFrame, which has no rows yet: pass what its collect() gives")
     if hasattr(table, "rows_to_dicts"):
         rows = table.rows_to_dicts()
         return {name: [row.get(name) for row in rows] for name in dict.fromkeys(key for row in rows for key in row)}

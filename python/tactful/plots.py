@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._arguments import Numbers
 from ._errors import DataError, MissingPackage, UsageError
 from ._tidy import BELOW_FLOOR, BEST, METRICS, Band, Tidy
 
@@ -139,13 +140,13 @@ def budget_split(frame: Any, metric: str = "cost") -> Figure:
         Other parameters vary too.
     """
     drawing = _draw()
-    if isinstance(frame, Mapping) and "epsilon" in frame and np.ndim(frame["epsilon"]) == 0:
+    if isinstance(frame, Mapping) and ("plan" in frame or ("epsilon" in frame and np.ndim(frame["epsilon"]) == 0)):
         if not isinstance(frame.get("split"), Mapping):
             raise DataError("the plan has no 'split': pass what tactful.plan returned without a target", "plots.column")
         figure, axes = drawing.start("shares of the privacy loss ρ; a plan reads no purchase", height=2.6)
         name = f"ε = {frame['epsilon']:g}"
         drawing.shares(axes, [name], _stacked([{key: float(frame["split"].get(key, 0)) for key in _SHARES}]))
-        drawing.finish(axes, "share of ρ (per mille)", "", "What a release's budget pays for", below=True)
+        drawing.finish(axes, "share of ρ (per mille)", "", "What a release's budget pays for", above=True)
         return figure  # type: ignore[no-any-return]
     tidy = Tidy(frame)
     _alone(tidy, "split")
@@ -158,7 +159,7 @@ def budget_split(frame: Any, metric: str = "cost") -> Figure:
     _some(bands, metric)
     figure, left, right = drawing.start_pair(FOOT)
     drawing.shares(left, names, _stacked(shares))
-    drawing.finish(left, "share of ρ (per mille)", "", "Divisions of the budget", below=True)
+    drawing.finish(left, "share of ρ (per mille)", "", "Divisions of the budget", above=True)
     epsilons = np.unique(tidy.column("epsilon"))
     if len(epsilons) > _MOST_SERIES:
         raise UsageError(f"{len(epsilons)} values of epsilon are more than {_MOST_SERIES}: keep fewer")
@@ -182,7 +183,7 @@ def _alone(tidy: Tidy, *names: str) -> None:
         raise UsageError(f"{', '.join(left)} has several values in this table: keep one of them")
 
 
-def iso_lines(frame: Any, metric: str = "cost", levels: Sequence[float] | None = None) -> Figure:
+def iso_lines(frame: Any, metric: str = "cost", levels: Numbers | None = None) -> Figure:
     """How many customers, or how large an ε: lines along which the median of an error is the same.
 
     Errors of sizes and centroids fall again where few customers leave one large segment; the cost does not, so it comes first.
@@ -193,7 +194,7 @@ def iso_lines(frame: Any, metric: str = "cost", levels: Sequence[float] | None =
         Over two or more numbers of ``customers`` and of ``epsilon``, all combinations, with the metric.
     metric : str, default="cost"
         A column of positive numbers.
-    levels : list of float, default=None
+    levels : sequence of float, default=None
         Values to draw lines for, in the metric's unit, rising [default: some between the least and the greatest].
 
     Returns
@@ -228,17 +229,27 @@ def iso_lines(frame: Any, metric: str = "cost", levels: Sequence[float] | None =
         steps = np.array([a * 10.0**b for b in range(-6, 7) for a in (1, 2, 5)])
         steps = 1 + steps if metric == "cost" else steps
         found = steps[(steps > least) & (steps < most)]
-        levels = found.tolist() if len(found) else [(least * most) ** 0.5]
-    elif list(levels) != sorted(set(levels)) or not levels or min(levels) <= 0:
-        raise UsageError("levels must be positive numbers that rise")
-    if not any(least <= level <= most for level in levels):
+        rising: list[float] = found.tolist() if len(found) else [(least * most) ** 0.5]
+    else:
+        rising = _rising(levels)
+    if not any(least <= level <= most for level in rising):
         raise UsageError(f"no line can be drawn: medians lie between {least:g} and {most:g}, and no level does")
     figure, axes = drawing.start(FOOT)
-    drawing.lines(axes, epsilons, customers, grid, list(levels))
+    drawing.lines(axes, epsilons, customers, grid, rising)
     drawing.log_axis(axes, "x", epsilons)
     drawing.log_axis(axes, "y", customers)
     drawing.finish(axes, _EPSILON, "customers (count, logarithmic)", f"Lines of the same {METRICS.get(metric, metric)}", legend=False)
     return figure  # type: ignore[no-any-return]
+
+
+def _rising(levels: Any) -> list[float]:
+    try:
+        found = np.atleast_1d(np.asarray(levels, dtype=np.float64))
+    except (TypeError, ValueError, OverflowError):
+        found = np.zeros(1)
+    if found.ndim != 1 or not len(found) or not (np.isfinite(found).all() and found[0] > 0 and (np.diff(found) > 0).all()):
+        raise UsageError("levels must be positive numbers that rise")
+    return found.tolist()  # type: ignore[no-any-return]
 
 
 def survival(frame: Any, *, by: str | Sequence[str] | None = None) -> Figure:

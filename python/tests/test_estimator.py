@@ -1,8 +1,10 @@
 """The estimator's shape: what scikit-learn asks of estimators, and what this one does not give."""
 
 import pickle
+import re
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,31 @@ def test_it_passes_check_estimator_but_for_what_is_withheld(estimator: DPKMeans)
     assert set(by_status.get("skipped", [])) <= {"check_array_api_input"}
 
 
+# docs/python.md repeats these too.
+PRIVATE = {
+    "check_dtype_object": "it gives objects, which are refused by their type whatever their cells are",
+    "check_estimators_empty_data_messages": "it wants an error that tells of the number of rows",
+}
+
+
+def test_with_private_rows_it_fails_the_checks_of_docs_and_no_others(paid: dict[str, Any]) -> None:
+    # Many fits are to be paid for; and with one centre, noise changes no label.
+    estimator = DPKMeans(**{**paid, "n_clusters": 1, "bounds": (-10, 10), "epsilon": 0.5, "epsilon_per_year": 20.0})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = estimator_checks.check_estimator(estimator, on_fail=None)
+    failed = {result["check_name"]: result["exception"] for result in results if result["status"] == "failed"}
+    assert set(failed) == set(PRIVATE), failed
+    skipped = {result["check_name"] for result in results if result["status"] == "skipped"}
+    assert skipped <= {"check_array_api_input", "check_pipeline_consistency"}
+
+
+def test_the_page_names_the_checks_that_fail() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+    section = page[page.index("### check_estimator") : page.index("### What rows may be")]
+    assert set(re.findall(r"^\| `(check_\w+)` \|", section, re.MULTILINE)) == {*WITHHELD, *PRIVATE}
+
+
 @pytest.mark.parametrize("check", ["check_dataframe_column_names_consistency", "check_n_features_in", "check_set_params"])
 def test_checks_that_are_not_made_for_all_pass_too(check: str) -> None:
     getattr(estimator_checks, check)("DPKMeans", public())
@@ -74,9 +101,25 @@ def test_required_parameters_have_no_default() -> None:
         ({"bounds": (1, -1)}, "bounds"),
         ({"bounds": (1, 1)}, "bounds"),
         ({"bounds": (float("nan"), 1)}, "bounds"),
-        ({"bounds": ([0, 0], [1, 1])}, "as many as columns"),
-        ({"bounds": (0, 1, 2)}, "bounds"),
-        ({"bounds": tactful.L2Ball(0.0)}, "bounds"),
+        ({"bounds": ([0, 0], [1, 1])}, "bounds for 2 columns, X has 3"),
+        ({"bounds": (0, [1] * 128)}, "bounds for 128 columns, X has 3"),
+        ({"bounds": ([0, 0, 0], [1])}, "the same length"),
+        ({"bounds": (0, 1, 2)}, r"\(lower, upper\)"),
+        ({"bounds": "ab"}, r"\(lower, upper\)"),
+        ({"bounds": 3}, r"\(lower, upper\)"),
+        ({"bounds": ("a", "b")}, "of numbers"),
+        ({"bounds": (10**400, 1)}, "of numbers"),
+        ({"bounds": (0, float("inf"))}, "finite"),
+        ({"bounds": ([0, 0, 0], [1, 0, 1])}, "lower bound below"),
+        ({"bounds": (-1e308, 1e308)}, "1e\\+307 apart"),
+        ({"bounds": tactful.L2Ball(0.0)}, "radius of bounds must lie above 0"),
+        ({"bounds": tactful.L2Ball("x")}, "radius of bounds must be a number"),
+        ({"bounds": tactful.L2Ball(None)}, "radius of bounds must be a number"),
+        ({"bounds": tactful.L2Ball(float("nan"))}, "radius of bounds must lie"),
+        ({"epsilon": 10**400}, "epsilon must be a number below"),
+        ({"epsilon": 1e-9}, "^epsilon .* too small"),
+        ({"epsilon": None, "rho": 1e-9}, "rho.* too small"),
+        ({"delta": "1e-6"}, "delta must be a number"),
         ({"n_clusters": 0}, "n_clusters"),
         ({"n_clusters": 65}, "n_clusters"),
         ({"n_clusters": 2.0}, "n_clusters"),
@@ -162,6 +205,8 @@ def test_an_unfitted_model_says_so_in_scikit_learns_words(simulated: dict[str, A
     with pytest.raises(NotFittedError, match="not fitted") as caught:
         DPKMeans(**simulated).predict(rows)
     assert isinstance(caught.value, tactful.NotFitted)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(again, NotFittedError) and isinstance(again, tactful.NotFitted) and str(again) == str(caught.value)
 
 
 def test_seeded_noise_warns_where_the_call_stands(simulated: dict[str, Any], rows: np.ndarray) -> None:

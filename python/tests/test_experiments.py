@@ -1,12 +1,15 @@
 """Shops that do not exist, and sweeps: on data of nobody, repeatable, marked."""
 
+import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 import tactful
+from tactful import _hygiene
 
 
 def test_a_sweep_is_a_row_a_draw_and_repeats_itself(shop: Path) -> None:
@@ -37,9 +40,50 @@ def test_real_customers_are_refused_before_a_row_is_read(shop: Path, tmp_path: P
 
 
 def test_a_grid_that_cannot_be_is_told_by_name(shop: Path) -> None:
-    for words, says in (({"epsilon": []}, "epsilon"), ({"segments": [65]}, "segments"), ({"seeds": 0}, "seeds"), ({"window": ["x"]}, "grid")):
+    for words, says in (({"epsilon": []}, "epsilon"), ({"segments": [65]}, "segments"), ({"seeds": 0}, "seeds"), ({"window": ["x"]}, "^window: write")):
         with pytest.raises(tactful.UsageError, match=says):
             tactful.sweep(shop / "shop.toml", **words)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"seeds": "3"}, "^seeds: write how many seeds"),
+        ({"seeds": 2**64}, "^seeds: write how many seeds"),
+        ({"features": {"a": "spend_share"}}, "^features: write subsets"),
+        ({"split": {"clustering": 400}}, "^split: write divisions"),
+        ({"end": datetime.datetime(2026, 4, 27)}, "^end: write a date"),
+        ({"holdout": [8]}, "^holdout: write a whole number"),
+    ],
+)
+def test_a_grid_of_another_shape_is_told_what_to_write(shop: Path, words: dict[str, Any], says: str) -> None:
+    with pytest.raises(tactful.UsageError, match=says) as caught:
+        tactful.sweep(shop / "shop.toml", **words)
+    assert caught.value.code == "sweep.grid"
+
+
+def test_one_value_is_a_list_of_one_and_a_date_is_a_date(shop: Path) -> None:
+    spec = shop / "shop.toml"
+    plain = tactful.sweep(spec, epsilon=[1.0], floor=[50], end="2026-06-08", seeds=[3]).rows_to_dicts()
+    assert tactful.sweep(spec, epsilon=1, floor=np.int64(50), end=datetime.date(2026, 6, 8), seeds=np.array([3])).rows_to_dicts() == plain
+    assert tactful.sweep(spec, epsilon=np.float32(1), floor=50, end=np.datetime64("2026-06-08"), seeds=[3]).rows_to_dicts() == plain
+
+
+def test_seeds_stay_in_the_order_given(shop: Path) -> None:
+    assert tactful.sweep(shop / "shop.toml", epsilon=[1.0, 2.0], seeds=[5, 3]).rows["seed"].to_list() == [5, 3, 5, 3]
+
+
+def test_looks_of_frames_refuse_nothing_and_sweeps_read_nobody(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLARS_FMT_MAX_ROWS", "30")
+    monkeypatch.setenv("POLARS_TABLE_WIDTH", "200")
+    assert _hygiene.tell()["refused_because_of"] == []
+    assert tactful.check(shop / "shop.toml")["sound"]
+    monkeypatch.setenv("POLARS_STREAMING_CHUNK_SIZE", "50000")
+    assert _hygiene.tell()["refused_because_of"] == ["POLARS_STREAMING_CHUNK_SIZE"]
+    assert len(tactful.sweep(shop / "shop.toml", seeds=1)) == 1
+    # The register of those who opted out is private.
+    with pytest.raises(tactful.PolicyError, match=r"Config\.restore_defaults\(\)"):
+        tactful.check(shop / "shop.toml")
 
 
 def test_a_sweep_that_is_stopped_goes_on_from_there(shop: Path, tmp_path: Path) -> None:
@@ -100,7 +144,9 @@ def test_rows_have_the_columns_of_the_file(shop: Path, tmp_path: Path) -> None:
     divisions = {"usual": {}, "shares": {"clustering": 430, "incidence": 300}}
     found = tactful.sweep(shop / "shop.toml", split=divisions, seeds=2, out=tmp_path / "table.parquet")
     written = pl.read_parquet(tmp_path / "table.parquet")
-    first = written.columns.index("relevance_on") + 1
-    assert found.rows.columns[:first] == written.columns[:first] and set(found.rows.columns) == set(written.columns)
+    assert found.rows.equals(written) and found.rows.schema == written.schema
+    # Without a release there is no value to tell a type by.
+    none = tactful.sweep(shop / "shop.toml", floor=1_000_000, seeds=[2**64 - 1])
+    assert none.rows.schema == written.schema and none.rows["cost"].to_list() == [None]
     assert found.rows.filter(split="shares")["split_incidence"].to_list() == [300, 300]
     assert found.rows["cost"].to_list() == pytest.approx(written["cost"].to_list())

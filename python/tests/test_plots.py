@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,8 @@ def test_iso_lines_run_where_the_error_is_the_same() -> None:
     figure = plots.iso_lines(table(), levels=[1.5])
     x, y = line(figure, "1.5")
     assert len(x) >= 2
+    for levels in (np.array([1.5]), 1.5, (np.float32(1.5),)):
+        assert np.array_equal(line(plots.iso_lines(table(), levels=levels), "1.5"), (x, y))
     # Interpolated between three budgets: the true line is 1000 / (ε n) = 0.47.
     np.testing.assert_allclose(1000 / (x * y), 0.47, atol=0.12)
     assert (np.diff(y[np.argsort(x)]) <= 1e-6).all()
@@ -150,12 +153,26 @@ def test_budget_splits_are_bars_that_add_up() -> None:
     assert any(np.allclose(found, [1.56 + 1 + 0.03, 1.46 + 1 + 0.03]) for found in medians)
 
 
+def test_legends_cover_no_text() -> None:
+    plan = {"epsilon": 1.0, "split": {"clustering": 560, "incidence": 170, "floor": 70, "sizes": 70, "gate": 100}}
+    for figure in (plots.budget_split(plan), plots.budget_split(splits())):
+        figure.savefig(io.BytesIO())
+        [legend] = figure.legends
+        box = legend.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
+        others = [one for axes in figure.axes for one in (axes.xaxis.label, axes.title, axes._left_title, *axes.get_xticklabels(), *axes.patches)]
+        for one in (*others, figure._supxlabel):
+            assert not box.overlaps(one.get_window_extent()), one
+
+
 def test_a_plan_has_its_budget_drawn() -> None:
     plan = {"epsilon": 1.0, "split": {"clustering": 560, "incidence": 170, "floor": 70, "sizes": 70, "gate": 100}}
     figure = plots.budget_split(plan)
     assert [bar.get_width() for bar in figure.axes[0].patches] == [560, 170, 70, 70, 100, 30]
     with pytest.raises(tactful.DataError, match="split"):
         plots.budget_split({"epsilon": 1.0})
+    with pytest.raises(tactful.DataError, match="without a target"):
+        plots.budget_split({"population": "shop", "plan": {"epsilon": 1.0}, "spec_lines": ""})
 
 
 @pytest.mark.parametrize(
@@ -197,9 +214,12 @@ def test_what_cannot_be_drawn_is_an_error_of_ours(tmp_path: Path) -> None:
         for plot in (plots.utility, plots.iso_lines):
             with pytest.raises(kind):
                 plot(frame)
+    polars = pytest.importorskip("polars")
+    with pytest.raises(tactful.UsageError, match=r"collect\(\)"):
+        plots.utility(polars.LazyFrame(table()))
     with pytest.raises(tactful.DataError, match="above 0"):
         plots.iso_lines({**table(), "cost": [0.0] * 30})
-    for levels in ([], [2, 1], [0, 1], [50.0, 60.0]):
+    for levels in ([], [2, 1], [0, 1], [50.0, 60.0], "ab", [[1.1, 1.2]], [float("nan")], np.array([2.0, 1.0]), [None]):
         with pytest.raises(tactful.UsageError):
             plots.iso_lines(table(), levels=levels)
     one = {key: values[:15] for key, values in table().items()}

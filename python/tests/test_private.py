@@ -235,3 +235,15 @@ os.wait()
     done = program(code, tmp_path, shop / "shop.toml", cwd=tmp_path)
     assert done.stdout.split() == ["python.forked"] * 6, done.stderr
     assert not (tmp_path / "second").exists() and not (tmp_path / "out").exists()
+
+
+def test_what_the_ledger_says_is_said_of_arguments(paid: dict[str, Any], rows: np.ndarray) -> None:
+    once = {**paid, "epsilon_per_year": 1.5, "delta_per_year": 1e-6}
+    DPKMeans(**once).fit(rows)
+    with pytest.raises(tactful.PolicyError, match=r"epsilon_per_year .* about epsilon 1\.\d+ at delta 0\.000001") as raised:
+        DPKMeans(**{**once, "epsilon_per_year": 4.0}).fit(rows)
+    with pytest.raises(tactful.BudgetError, match=r"left of \d{4}, which is about epsilon 1\.\d+ at delta 0\.000001; nothing was spent") as spent:
+        DPKMeans(**{**once, "epsilon": 1.4}).fit(rows)
+    for caught, code in ((raised, "ledger.cap-raised"), (spent, "ledger.exhausted")):
+        text = str(caught.value)
+        assert caught.value.code == code and "people.ledger" in text and not any(word in text for word in ("spec", "nano", "atto"))

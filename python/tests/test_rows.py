@@ -1,5 +1,7 @@
 """Rows come in many kinds and give the same; what is refused is refused by what is public."""
 
+import pickle
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -282,3 +284,77 @@ def test_names_of_arrows_tables_are_compared_too(simulated: dict[str, Any], rows
 def test_a_column_of_values_is_not_taken_for_names(simulated: dict[str, Any], rows: np.ndarray) -> None:
     frame = pd.DataFrame(rows, columns=[0, 1, "column_names"])
     assert not hasattr(DPKMeans(**simulated).fit(frame), "feature_names_in_")
+
+
+def test_complex_numbers_lose_no_part_without_a_word(paid: dict[str, Any], simulated: dict[str, Any], rows: np.ndarray) -> None:
+    mixed = pd.DataFrame({"a": rows[:, 0], "b": rows[:, 1] + 1j, "c": rows[:, 2].astype(np.float32)})
+    for X in (mixed, mixed[["b"]], rows + 1j, np.ma.MaskedArray(rows + 1j)):
+        for parameters in (paid, simulated):
+            with pytest.raises(tactful.DataError):
+                DPKMeans(**parameters).fit(X)
+    assert not paid["ledger"].exists()
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "int32", "bool"])
+def test_masked_rows_are_copied_once_at_most(kind: str) -> None:
+    from tactful import _rows
+
+    numbers = np.zeros((50_000, 8), dtype=kind)
+    some = np.arange(numbers.size).reshape(numbers.shape) % 7 == 0
+    # Of float64 where the type has no NaN.
+    size = numbers.size * (4 if kind == "float32" else 8)
+    for X, most in ((np.ma.MaskedArray(numbers, some), 1.1 * size), (np.ma.MaskedArray(numbers), 0.1 * size)):
+        before = X.copy()
+        tracemalloc.start()
+        try:
+            seen = _rows.rows_of(X, private=True)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert seen.columns == 8 and peak <= most, (kind, peak / size)
+        assert (X.data == before.data).all() and (np.ma.getmaskarray(X) == np.ma.getmaskarray(before)).all()
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "float16", "int64", "bool", ">f8"])
+def test_what_is_masked_is_missing(paid: dict[str, Any], simulated: dict[str, Any], kind: str) -> None:
+    X = np.ma.MaskedArray(np.ones((3000, 2), dtype=kind), mask=True)
+    model = DPKMeans(**{**paid, "n_clusters": 1}).fit(X)
+    assert np.allclose(model.cluster_centers_, -1, atol=0.1)
+    X.mask[0, 0] = False
+    with pytest.raises(tactful.DataError, match="NaN or inf"):
+        DPKMeans(**simulated).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        ([[10**400, 1]] * 50, "so large"),
+        ([[SECRET, 1]] * 50, "not of numbers"),
+        (np.array([[SECRET, "1"]] * 50), "not of numbers"),
+        (np.ma.MaskedArray(np.array([[SECRET, "1"]] * 50, dtype=object)), "not of numbers"),
+        (pl.LazyFrame({"a": [1.0]}), r"X\.collect\(\)"),
+        ({"a": [1.0]}, "of a dict a frame"),
+        ((row for row in [[1.0]]), "of a generator make a list"),
+        (None, "no array of rows"),
+        ([[1.0], [1.0, 2.0]], "no array of rows"),
+    ],
+    ids=range(9),
+)
+def test_public_rows_that_are_none_are_errors_of_ours(simulated: dict[str, Any], X: Any, says: str) -> None:
+    with pytest.raises(tactful.DataError, match=says) as caught:
+        DPKMeans(**simulated).fit(X)
+    assert caught.value.code == "array.type" and SECRET not in str(caught.value)
+    assert type(pickle.loads(pickle.dumps(caught.value))) is type(caught.value)
+
+
+def test_types_that_arrow_has_and_the_engine_has_not_are_refused(paid: dict[str, Any]) -> None:
+    wide = [pl.Float16] if hasattr(pl, "Float16") else []
+    for kind in (*wide, pl.Int128, pl.Decimal(10, 2)):
+        with pytest.raises(tactful.DataError) as caught:
+            DPKMeans(**paid).fit(pl.DataFrame({"a": [1, 0]}, schema={"a": pl.Int64}).cast(kind))
+        assert caught.value.code == "array.type", kind
+    for column in (pa.array([1.0], pa.float16()), pa.array([1]).cast(pa.decimal128(20, 0))):
+        with pytest.raises(tactful.DataError) as caught:
+            DPKMeans(**paid).fit(pa.table({"a": column}))
+        assert caught.value.code == "array.type"
+    assert not paid["ledger"].exists()

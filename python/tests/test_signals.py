@@ -137,3 +137,18 @@ def test_what_ends_in_a_defect_is_counted_as_spent() -> None:
     mine.__cause__ = reason
     assert _errors.interrupted(mine, True, defect).__cause__ is reason
     assert _errors.interrupted(KeyboardInterrupt(), False).__cause__ is None
+
+
+@pytest.mark.parametrize("data", ["private", "simulated"])
+def test_a_prediction_can_be_interrupted(paid: dict[str, Any], simulated: dict[str, Any], rows: np.ndarray, data: str) -> None:
+    model = DPKMeans(**(paid if data == "private" else simulated)).fit(rows)
+    # One row, seen again and again: it takes much longer than the timer.
+    many = np.lib.stride_tricks.as_strided(rows, (300_000_000, 3), (0, 8))
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(tactful.Interrupted, match="nothing was spent") as caught:
+            model.predict(many)
+    finally:
+        timer.join()
+    assert not caught.value.spent and (model.predict(rows) >= 0).all()

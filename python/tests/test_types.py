@@ -18,6 +18,12 @@ def test_the_package_passes_mypy_strict(tmp_path: Path) -> None:
         "fitted: tactful.DPKMeans = model.fit(np.zeros((3, 2)))\n"
         "receipt: tactful.PrivacyReceipt = fitted.privacy_receipt_\n"
         "made: tactful.Release = tactful.run('spec.toml', 'out')\n"
+        "other = tactful.DPKMeans(np.int64(3), epsilon=np.float32(1), delta=1e-6, bounds=[np.zeros(2), np.ones(2)], seed=np.int64(1))\n"
+        "ends = tactful.DPKMeans(3, rho=1, delta=1e-6, bounds=np.array([-1, 1]))\n"
+        "found = tactful.sweep('spec.toml', epsilon=np.array([1.0, 2.0]), floor=50, segments=range(2, 4), seeds=np.arange(1, 4))\n"
+        "tactful.evaluate('spec.toml', seeds=np.int64(3))\n"
+        "tactful.simulate('shop', customers=np.int64(100), seed=np.uint64(3))\n"
+        "tactful.plots.iso_lines(found, levels=np.array([1.1, 1.2]))\n"
     )
     # A copy: in its place beside others, mypy would look at all of them.
     shutil.copytree(Path(tactful.__file__).parent, tmp_path / "tactful", ignore=shutil.ignore_patterns("*.so", "__pycache__"))

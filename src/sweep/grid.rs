@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{Days, NaiveDate};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::{Map, Value};
 use tactful_kernel::{Delta, Epsilon};
 
 use super::error::SweepError;
@@ -17,9 +18,26 @@ pub const MOST_CELLS: usize = 10_000;
 /// Weeks that a window may have; four at least, like every spec's.
 const WEEKS: std::ops::RangeInclusive<u32> = 4..=520;
 
+/// The keys of a [`Grid`].
+const KEYS: [&str; 13] = [
+    "spec",
+    "epsilon",
+    "delta",
+    "floor",
+    "segments",
+    "window",
+    "end",
+    "holdout",
+    "features",
+    "split",
+    "customers",
+    "sample",
+    "seeds",
+];
+
 /// A grid. What is left out is as in the spec.
 ///
-/// It reads from TOML and JSON. Its cells are all combinations; of each, a release is drawn with every seed. The same seed is the same
+/// It reads from TOML and JSON; a single value stands for a list of one. Its cells are all combinations; of each, a release is drawn with every seed. The same seed is the same
 /// noise in every cell, so that cells differ by their parameters more than by luck.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -28,26 +46,26 @@ pub struct Grid {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spec: Option<PathBuf>,
     /// ε of a release, above 0 and at most 20.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "numbers")]
     pub epsilon: Option<Vec<f64>>,
     /// δ of a release, above 0 and at most 0.001.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "numbers")]
     pub delta: Option<Vec<f64>>,
     /// k floors, 20 to 1,000,000.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wholes")]
     pub floor: Option<Vec<u64>>,
     /// Numbers of segments, 1 to 64.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wholes")]
     pub segments: Option<Vec<usize>>,
     /// Weeks of the window, counted back from its end, 4 to 520. Public bounds of features stay the spec's.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wholes")]
     pub window: Option<Vec<u32>>,
     /// First day out of every window, in place of the spec's: leaves weeks after it to be foretold.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "day")]
     pub end: Option<NaiveDate>,
     /// Weeks after the window whose purchases the relevance of promotions is measured on, 4 to 520. Without them, or when nobody
     /// bought anything then, it is measured on the window itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
     pub holdout: Option<u32>,
     /// Subsets of the spec's features.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,19 +74,58 @@ pub struct Grid {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<Splits>,
     /// Numbers of customers: so many, drawn by `sample`. Smaller samples are part of larger ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "wholes")]
     pub customers: Option<Vec<u32>>,
     /// Seed of the samples; 0 when left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "whole")]
     pub sample: Option<u64>,
     /// Seeds of the noise: how many, from 1, or which. 10 when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seeds: Option<Seeds>,
 }
 
+/// One value, or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore<T> {
+    One(T),
+    More(Vec<T>),
+}
+
+fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<f64>>, D::Error> {
+    one_or_more(from, "write a number, or a list of numbers")
+}
+
+fn wholes<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<Vec<T>>, D::Error> {
+    one_or_more(from, "write a whole number, 0 or more, or a list of such numbers")
+}
+
+fn one_or_more<'de, D, T>(from: D, rule: &str) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let written = Option::<OneOrMore<T>>::deserialize(from).map_err(|_| D::Error::custom(rule))?;
+    Ok(written.map(|values| match values {
+        OneOrMore::One(value) => vec![value],
+        OneOrMore::More(values) => values,
+    }))
+}
+
+fn whole<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(from).map_err(|_| D::Error::custom("write a whole number, 0 or more"))
+}
+
+fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NaiveDate>, D::Error> {
+    Option::deserialize(from).map_err(|_| D::Error::custom("write a date of the calendar, YYYY-MM-DD"))
+}
+
 /// Subsets of features. An entry is a feature's key, such as `spend_share.fish`, or a kind, such as `spend_share`, for all features of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "write subsets with names, {\"habits\": [\"frequency\", \"spend_share\"]}, or a list of such lists: keys or kinds of features"
+)]
 pub enum Subsets {
     /// With names; in the order of names.
     Named(BTreeMap<String, Vec<String>>),
@@ -78,7 +135,10 @@ pub enum Subsets {
 
 /// Divisions of a release's budget, as `[privacy.split]` of a spec has them: per mille, what is left out as usual.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "write divisions with names, {\"even\": {\"clustering\": 480, \"sizes\": 150}}, or a list of such tables; shares are whole numbers, per mille, for clustering, incidence, floor, sizes and gate"
+)]
 pub enum Splits {
     /// With names; in the order of names.
     Named(BTreeMap<String, RawSplit>),
@@ -88,7 +148,7 @@ pub enum Splits {
 
 /// Seeds of the noise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write how many seeds, or a list of seeds: whole numbers, 0 or more")]
 pub enum Seeds {
     /// 1, 2, … to this.
     Number(u64),
@@ -144,23 +204,46 @@ impl Grid {
         let wrong = |reason: String| SweepError::GridFile { file: path.display().to_string(), reason };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.kind().to_string()))?;
         let json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
-        let mut grid = Self::parse(&text, json).map_err(wrong)?;
+        let table = if json {
+            Self::table(&text).map_err(wrong)?
+        } else {
+            let first = |error: toml::de::Error| error.message().lines().next().unwrap_or_default().to_owned();
+            let table: toml::Table =
+                toml::from_str(&text).map_err(|error| wrong(crate::release::plain(&first(error))))?;
+            table.into_iter().map(|(key, value)| (key, as_json(value))).collect()
+        };
+        let mut grid = Self::read(&table).map_err(|error| wrong(error.to_string()))?;
         if let (Some(spec), Some(folder)) = (&grid.spec, path.parent()) {
             grid.spec = Some(folder.join(spec));
         }
         Ok(grid)
     }
 
-    fn parse(text: &str, json: bool) -> Result<Self, String> {
-        let first = |said: &str| crate::release::plain(said.lines().next().unwrap_or_default());
-        if json {
-            // A list would be taken for the fields in their order.
-            let table: serde_json::Map<String, serde_json::Value> =
-                serde_json::from_str(text).map_err(|error| first(&error.to_string()))?;
-            serde_json::from_value(table.into()).map_err(|error| first(&error.to_string()))
-        } else {
-            toml::from_str(text).map_err(|error: toml::de::Error| first(error.message()))
-        }
+    /// The same from the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`SweepError::Grid`], with the key that cannot be.
+    pub fn from_json(text: &str) -> Result<Self, SweepError> {
+        Self::read(&Self::table(text).map_err(|reason| SweepError::grid("grid", reason))?)
+    }
+
+    fn table(text: &str) -> Result<Map<String, Value>, String> {
+        // A list would be taken for the fields in their order.
+        serde_json::from_str(text).map_err(|error| crate::release::plain(&error.to_string()))
+    }
+
+    fn read(table: &Map<String, Value>) -> Result<Self, SweepError> {
+        let whole = match serde_json::from_value(Value::Object(table.clone())) {
+            Ok(grid) => return Ok(grid),
+            Err(error) => error,
+        };
+        // The error does not say where it stands.
+        let alone = |key: &'static str| {
+            let value = Map::from_iter([(key.to_owned(), table.get(key)?.clone())]);
+            Some((key, serde_json::from_value::<Self>(value.into()).err()?))
+        };
+        let (at, error) = KEYS.into_iter().find_map(alone).unwrap_or(("grid", whole));
+        Err(SweepError::grid(at, crate::release::plain(&error.to_string())))
     }
 
     /// The cells of this grid over a spec. Reads no data.
@@ -297,6 +380,21 @@ impl Grid {
         let names = list("features", Some(&names), String::new(), |name| Ok(name.clone()))?;
         let subset = |(name, keys): (String, &[String])| Ok((printable("features", &name)?, subset(keys, features)?));
         names.into_iter().zip(keys).map(subset).collect()
+    }
+}
+
+/// The same in JSON: dates as texts, and so are numbers that JSON has not, which no key of a grid takes.
+fn as_json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => {
+            serde_json::Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number)
+        }
+        toml::Value::Boolean(answer) => answer.into(),
+        toml::Value::Datetime(day) => day.to_string().into(),
+        toml::Value::Array(values) => values.into_iter().map(as_json).collect(),
+        toml::Value::Table(table) => table.into_iter().map(|(key, value)| (key, as_json(value))).collect(),
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Row {
     pub metrics: Metrics,
 }
 
-/// All rows of a sweep, cell by cell, in each in the order of seeds.
+/// All rows of a sweep, cell by cell, in each with the seeds in the order given.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Table {
     /// Where the rows of purchases come from: `simulated` or `public`. There is no third.

@@ -3,11 +3,16 @@
 mod arrow;
 mod strided;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pyo3::prelude::*;
 use tactful::source::npy::NpyError;
 use tactful::source::numbers::{BLOCK, Table};
 
 use crate::errors;
+use crate::job::interrupted;
+use crate::work::{Ended, scoped};
 
 /// Numbers in somebody's memory.
 pub(crate) trait Cells: Send + Sync {
@@ -56,23 +61,29 @@ impl Rows {
     }
 
     /// What keeps rows that are nobody's from being clustered: "empty", "not finite", or nothing. For public or simulated rows alone.
-    fn flaw(&self, py: Python<'_>) -> Option<&'static str> {
-        py.detach(|| {
-            let (all, columns) = (self.cells.rows(), self.cells.columns());
-            if all == 0 {
-                return Some("empty");
-            }
-            let mut block = vec![0.0; BLOCK.min(all) * columns];
-            (0..all).step_by(BLOCK).find_map(|start| {
-                let block = &mut block[..BLOCK.min(all - start) * columns];
-                self.cells.copy(start, block);
-                block.iter().any(|value| !value.is_finite()).then_some("not finite")
-            })
-        })
+    fn flaw(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
+        let stop = Arc::new(AtomicBool::new(false));
+        match scoped(py, &stop, || self.found(&stop))? {
+            Ended::Done(found) => Ok(found),
+            Ended::Stopped { signal, .. } | Ended::Left(signal) => Err(interrupted(py, signal, false, None)),
+        }
     }
 }
 
 impl Rows {
+    fn found(&self, stop: &AtomicBool) -> Option<&'static str> {
+        let (all, columns) = (self.cells.rows(), self.cells.columns());
+        if all == 0 {
+            return Some("empty");
+        }
+        let mut block = vec![0.0; BLOCK.min(all) * columns];
+        (0..all).step_by(BLOCK).take_while(|_| !stop.load(Ordering::Relaxed)).find_map(|start| {
+            let block = &mut block[..BLOCK.min(all - start) * columns];
+            self.cells.copy(start, block);
+            block.iter().any(|value| !value.is_finite()).then_some("not finite")
+        })
+    }
+
     pub(crate) fn table(&self) -> InMemory<'_> {
         InMemory(&*self.cells)
     }

@@ -15,7 +15,7 @@ pub(in crate::cli) struct SimulateArgs {
     #[arg(required_unless_present = "describe")]
     pub out: Option<PathBuf>,
     /// Number of customers, 1 to 100,000,000 [default: 4000; with --like what the release says].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub customers: Option<u32>,
     /// Number of planted segments: the first K of those described [default: 6, or all of a file's].
     #[arg(long, value_name = "K", conflicts_with = "like")]
