@@ -219,7 +219,8 @@ pub(super) enum Verb {
     /// Write the notice for customers, in words that a child of twelve understands, from the spec and its ledger.
     ///
     /// What only the shop can say stands in the spec's table [notice]; what it lacks is told, and nothing is written, unless
-    /// --draft leaves visible blanks. How easy the notice reads is measured and said.
+    /// --draft leaves visible blanks. A notice that would promise an opt-out or consent that no run applies is refused likewise.
+    /// How easy the notice reads is measured and said.
     Notice {
         #[command(flatten)]
         spec: SpecArgs,

@@ -169,12 +169,6 @@ impl Books {
         self.record.as_ref().map_or(0, |record| record.reservations)
     }
 
-    /// Whether anything was ever spent.
-    #[must_use]
-    pub fn spent(&self) -> bool {
-        self.spent_in_life.amount != Amount::default()
-    }
-
     /// What the figures mean for an even guess.
     #[must_use]
     pub fn odds(&self) -> Odds {
@@ -189,7 +183,11 @@ impl Books {
             year: of(self.year),
             // What other specs spent of the year is spent.
             year_of_spec: lower.then(|| of(self.year_of_spec).0.max(after(self.spent_in_year))),
-            life: if self.spent() { after(self.spent_in_life).max(one.0) } else { 50 },
+            life: if self.spent_in_life.amount == Amount::default() {
+                50
+            } else {
+                after(self.spent_in_life).max(one.0)
+            },
         }
     }
 }

@@ -73,10 +73,8 @@ pub struct Facts {
     pub life: u32,
     /// Releases on record.
     pub releases: usize,
-    /// Reservations on record, with a release or without.
+    /// Reservations on record, with a release or without: all of them are spent.
     pub reservations: u64,
-    /// Whether anything was ever spent.
-    pub spent: bool,
     /// Whether a run leaves out who opted out: the spec names a list or the register.
     pub leaves_out: bool,
     /// Whether a run takes only who said yes.
@@ -152,7 +150,6 @@ impl Facts {
             life: odds.life,
             releases: books.releases(),
             reservations: books.reservations(),
-            spent: books.spent(),
             leaves_out: list || register,
             asks: spec.sources.consent.as_ref().is_some_and(|consent| consent.run_purpose.is_some()),
             lists_until: out.filter(|_| !handed),
@@ -264,11 +261,11 @@ pub fn write(facts: &Facts, lang: Lang) -> Notice {
         Some(LegalBasis::LegitimateInterest) => "interest",
         None => "undecided",
     });
-    conditions.insert(match (facts.spent, facts.releases) {
-        (false, _) => "none",
-        (true, 0) => "begun",
-        (true, made) if facts.reservations > made as u64 => "reports_begun",
-        (true, _) => "reports",
+    conditions.insert(match (facts.reservations, facts.releases) {
+        (0, _) => "none",
+        (_, 0) => "begun",
+        (paid, made) if paid > made as u64 => "reports_begun",
+        _ => "reports",
     });
     conditions.extend(facts.simulated.then_some("simulated"));
     template.fill(lang, &values, &conditions)

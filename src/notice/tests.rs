@@ -89,9 +89,9 @@ fn facts() -> Facts {
 /// All facts that a text has words for.
 fn all_facts() -> Vec<Facts> {
     let mut list = vec![facts()];
-    list.push(Facts { releases: 3, reservations: 3, spent: true, life: 91, ..facts() });
-    list.push(Facts { releases: 3, reservations: 4, spent: true, life: 91, ..facts() });
-    list.push(Facts { releases: 0, reservations: 1, spent: true, life: 76, ..facts() });
+    list.push(Facts { releases: 3, reservations: 3, life: 91, ..facts() });
+    list.push(Facts { releases: 3, reservations: 4, life: 91, ..facts() });
+    list.push(Facts { releases: 0, reservations: 1, life: 76, ..facts() });
     list.push(Facts { year_of_spec: Some(89), ..facts() });
     let mut other = Facts { asks: true, ..facts() };
     other.said.legal_basis = Some(LegalBasis::Consent);
@@ -148,7 +148,7 @@ fn the_figures_of_a_notice_are_those_of_the_ledger_and_the_spec() {
             let mut wanted: Vec<u64> = vec![50, u64::from(facts.one.0), u64::from(facts.year.0)];
             wanted.extend(facts.year_of_spec.map(u64::from));
             wanted.extend((facts.releases > 0).then_some(facts.releases as u64));
-            wanted.extend(facts.spent.then_some(u64::from(facts.life)));
+            wanted.extend((facts.reservations > 0).then_some(u64::from(facts.life)));
             wanted.extend([facts.one.1, facts.year.1].map(u64::from));
             wanted.retain(|&number| number != 100);
             assert_eq!(said, wanted, "{}", lang.code());
@@ -329,14 +329,47 @@ fn what_was_begun_and_not_finished_is_not_called_a_report() {
     let none = ["not made any", "fatto nessun", "noch keinen", "fait aucun"];
     let others = ["We also began", "solo iniziati", "nur begonnen", "en avons aussi"];
     for (i, lang) in Lang::ALL.into_iter().enumerate() {
-        let killed = said(&Facts { releases: 0, reservations: 1, spent: true, life: 74, ..facts() }, lang);
+        let killed = said(&Facts { releases: 0, reservations: 1, life: 74, ..facts() }, lang);
         assert!(!killed.contains(zero[i]) && !killed.contains(none[i]) && killed.contains(begun[i]), "{killed}");
-        let more = said(&Facts { releases: 1, reservations: 2, spent: true, life: 76, ..facts() }, lang);
+        let more = said(&Facts { releases: 1, reservations: 2, life: 76, ..facts() }, lang);
         assert!(more.contains(others[i]) && !more.contains(begun[i]), "{more}");
-        let whole = said(&Facts { releases: 1, reservations: 1, spent: true, life: 74, ..facts() }, lang);
+        let whole = said(&Facts { releases: 1, reservations: 1, life: 74, ..facts() }, lang);
         assert!(!whole.contains(others[i]) && !whole.contains(begun[i]), "{whole}");
         assert!(said(&facts(), lang).contains(none[i]));
     }
+}
+
+#[test]
+fn a_run_that_was_killed_behind_its_reservation_has_spent_and_reported_nothing() {
+    use tactful_kernel::Ledger;
+    use tactful_kernel::ledger::{Confirmation, Opening, Request};
+    let (spec, folder) = (spec(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("test.ledger");
+    let (cap, claim) = crate::engine::year_cap(&spec.privacy).unwrap();
+    let mut ledger = Ledger::open(&path, &Opening { population: spec.population.clone(), cap, claim }).unwrap();
+    let mut reserve = |finished: bool| {
+        let request = Request {
+            loss: crate::engine::Costs::of(&spec.privacy).unwrap().loss,
+            spec_sha256: spec.fingerprint(),
+            purpose: "a test".into(),
+            request_id: None,
+        };
+        let reservation = ledger.reserve(&request).unwrap().reservation();
+        let release =
+            Confirmation { manifest_sha256: "a".repeat(64), release_path: "/r".into(), model: serde_json::Value::Null };
+        if finished {
+            ledger.confirm(&reservation, &release).unwrap();
+        }
+        let facts = Facts::new(&spec, &Books::read(&spec, &path).unwrap(), day());
+        (facts.life, said(&facts, Lang::En))
+    };
+    let (life, killed) = reserve(false);
+    assert!(killed.contains("We have not finished any report so far. But we began one or more."), "{killed}");
+    // One release is as much as one release, here and two sentences before.
+    assert_eq!((life, killed.matches("right 74 times").count()), (74, 2), "{killed}");
+    let (more, killed) = reserve(true);
+    assert!(killed.contains("made one report so far. We also began one or more others."), "{killed}");
+    assert!(more > life);
 }
 
 #[test]

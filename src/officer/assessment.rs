@@ -25,7 +25,7 @@ const GOODS: [Threat; 2] = [
 const WITHOUT_CATEGORIES: [Threat; 2] = [
     (
         "Sensitive goods",
-        "no category is read; **no line is left out**",
+        "categories play no part; **no line is left out**",
         "what was paid for them, and when, counts like everything else",
     ),
     (

@@ -157,7 +157,7 @@ impl Case<'_> {
     /// What is kept out, or that nothing is.
     fn kept_out(&self) -> String {
         if self.spec.taxonomy.is_none() {
-            return "**Nothing is kept out by name**: the spec has no taxonomy, so no category is read and every line counts".to_owned();
+            return "**Nothing is kept out by name**: the spec has no taxonomy, so categories play no part and every line counts".to_owned();
         }
         let names: Vec<&str> = Policy::base().groups().iter().map(|group| group.name.as_str()).collect();
         format!("Kept out by name, as far as names tell: {} (policy {})", names.join("; "), Policy::base().version())

@@ -12,7 +12,7 @@ pub(super) fn write(case: &Case<'_>) -> String {
          - Data protection officer: {officer}\n\
          - Joint controllers and representative: {TO_FILL_IN}, or \"none\"\n\n\
          ## (b) Purpose\n\n\
-         Segments of customers who shop alike, and which of the shop's own promotions fit which segment. Published are statistics \
+         Segments of customers who shop alike{promotions}. Published are statistics \
          about segments, no row about a person{audiences}. Legal basis: {basis}.\n\n\
          ## (c) Whose data, and which\n\n\
          Customers of `{population}`, one row a {unit} in memory. Read from {file}:\n\n{data}\n\n\
@@ -49,6 +49,8 @@ pub(super) fn write(case: &Case<'_>) -> String {
         gate = case.gate(),
         opt_outs = case.applied(),
         recipients = case.recipients(),
+        promotions =
+            if spec.promotions.is_some() { ", and which of the shop's own promotions fit which segment" } else { "" },
         audiences = if spec.destinations.is_empty() { "" } else { "; audiences (d) are such rows" },
         columns = crate::spec::columns_version(),
         kept = case.kept().iter().map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n"),
