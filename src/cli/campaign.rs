@@ -76,11 +76,16 @@ fn mapped(spec: &Spec, named: Option<&Path>, base: &Path) -> Result<Mapped, Fail
     };
     let mut free = Free { columns: source::columns(&file, base)?.into_iter().map(|(name, _)| name).collect() };
     let only = own.filter(|_| named.is_none()).map(|own| own.only.clone()).unwrap_or_default();
-    only.iter().for_each(|(column, _)| free.take(column));
+    for (column, _) in &only {
+        free.take(column);
+    }
     let (id, title, target, terms) = match own {
         Some(own) => {
-            [&own.id, own.target.column()].into_iter().for_each(|column| free.take(column));
-            optional(own).into_iter().flatten().for_each(|column| free.take(&column));
+            free.take(&own.id);
+            free.take(own.target.column());
+            for column in optional(own).iter().flatten() {
+                free.take(column);
+            }
             (own.id.clone(), own.title.clone(), Some(own.target.clone()), own.terms.clone())
         }
         None => (free.first(&["promotion_id", "id"]).ok_or_else(lacking)?, None, None, Terms::default()),

@@ -1,6 +1,7 @@
 //! What may go out in a campaign: each promotion of a file held against the policy, its own terms and, where there is a
 //! release, the segments. Public files and released numbers alone; nothing is spent.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -221,7 +222,7 @@ fn finding(columns: &[Looked], at: usize, day: NaiveDate, placer: Option<&Placer
 
 /// Warns of promotions that are the same under two ids.
 fn twins(columns: &[Looked], findings: &mut [Finding]) {
-    let mut seen: HashMap<(String, Vec<(usize, &String)>), &str> = HashMap::new();
+    let mut seen: HashMap<String, &str> = HashMap::new();
     for (at, (told, finding)) in columns[0].all.iter().zip(findings).enumerate() {
         let mut targets: Vec<(usize, &String)> = Vec::new();
         for (place, column) in columns.iter().enumerate() {
@@ -233,11 +234,12 @@ fn twins(columns: &[Looked], findings: &mut [Finding]) {
         if targets.is_empty() {
             continue;
         }
-        let terms = format!("{named}\u{0}{:?}", told.promotion.terms);
-        if let Some(first) = seen.get(&(terms.clone(), targets.clone())) {
-            finding.warnings.push(format!("It is the same as `{first}`: a segment would get it twice."));
-        } else {
-            seen.insert((terms, targets), &told.promotion.id);
+        match seen.entry(format!("{named}\u{0}{:?}{targets:?}", told.promotion.terms)) {
+            Entry::Occupied(first) => {
+                let first = first.get();
+                finding.warnings.push(format!("It is the same as `{first}`: a segment would get it twice."));
+            }
+            Entry::Vacant(none) => drop(none.insert(&told.promotion.id)),
         }
     }
 }
