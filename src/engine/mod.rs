@@ -45,7 +45,7 @@ pub(crate) use draw::{Drawn, measure};
 pub use erase::{Certificate, Erase, Searched, erase};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
-pub use places::{Left, left, make_ledger_folder, usual_ledger, usual_register};
+pub use places::{Left, left, make_ledger_folder, register_of_spec, usual_ledger, usual_register};
 pub use plan::{
     Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for, plan_on_own,
     simulated_forecast,
