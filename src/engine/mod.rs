@@ -176,7 +176,7 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
     let spec = &job.spec;
     // The target is held from here, so that a rival run for it spends nothing.
     let mut staging = Staging::begin(&job.out)?;
-    feature::check(spec, &job.base)?;
+    feature::check_run(spec, &job.base)?;
     feature::fits(spec, &job.base, &job.memory)?;
     let register = open_register(spec, &job.base, Some(&job.out), job.register.as_ref())?;
     let promotions = catalogue::load(spec, &job.base)?;

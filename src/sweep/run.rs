@@ -163,7 +163,7 @@ fn prepare(sweep: &Sweep) -> Result<Plan, SweepError> {
     if sweep.jobs == Some(0) {
         return Err(SweepError::grid("jobs", "at least one thread works"));
     }
-    feature::check(&sweep.spec, &sweep.base).map_err(EngineError::from)?;
+    feature::check_run(&sweep.spec, &sweep.base).map_err(EngineError::from)?;
     Ok(plan)
 }
 
