@@ -175,6 +175,7 @@ fn rows_of_people_are_opened_in_one_place_and_written_in_one() {
         set(&["src/engine/audience.rs", "src/feature/mod.rs", "src/feature/people.rs"]),
         "who opens rows with their ids"
     );
+    assert_eq!(naming(&all, "each_present"), naming(&all, "each_person"), "who learns the ids of all who shop");
     assert_eq!(
         naming(&all, "rows_of("),
         set(&["src/engine/erase.rs", "src/feature/erase.rs"]),

@@ -170,6 +170,12 @@ fn a_run_without_register_or_keys_reads_nothing_and_spends_nothing() {
     mode(&key, 0o644);
     case.refuses(13, "keys.exposed", &["register.key", "chmod"]);
     mode(&key, 0o600);
+    for bits in [0o666, 0o640] {
+        mode(&register(&case), bits);
+        case.refuses(13, "register.exposed", &["corner-shop.optouts", "0600"]);
+        refused(&optout(&case, &["optout", "add", &id(2)]), 13, "register.exposed");
+    }
+    mode(&register(&case), 0o600);
     fs::rename(&key, &away).unwrap();
     case.refuses(13, "keys.missing-purpose", &["register"]);
     fs::rename(&away, &key).unwrap();
@@ -475,6 +481,11 @@ fn what_would_be_entered_and_opt_nobody_out_is_refused() {
             refused(&optout(&case, &["optout", "add", line]), 15, "optout.no-id");
         }
     }
+    for line in [id(1) + "\"", format!("\"{}", id(1)), format!("{}\n\"{}\n{}", id(1), id(2), id(3))] {
+        case.write("drop.csv", &format!("id\n{line}\n"));
+        let said = optout(&case, &["optout", "import", case.file("drop.csv").to_str().unwrap()]);
+        refused(&said, 15, "optout.bad-lines");
+    }
     assert_eq!(out(&case), 0);
     optout(&case, &["optout", "add", &id(5)]).ok();
     typed(&case, &["optout", "add", "-"], &format!("\u{feff}{}\r\n", id(5))).ok();
@@ -504,6 +515,109 @@ fn who_is_in_the_register_is_assigned_nothing() {
     assert_eq!(typed(&case, &args, &of(8)).status, Some(13));
     let nobody: String = of(8).lines().map(|line| line.split_once(',').unwrap().1.to_owned() + "\n").collect();
     typed(&case, &args, &nobody).ok();
+}
+
+/// A list of opt-outs that would leave somebody in who is on it, and the code of its refusal.
+fn blunt_lists() -> Vec<(String, &'static str)> {
+    let unseen = ["\u{200b}", "\u{feff}", "\u{ad}", "\u{7f}", "\u{202c}", "\u{2066}", "\u{fe0f}"];
+    let mut all: Vec<(String, &str)> =
+        unseen.iter().map(|sign| (format!("customer\nnobody\n{sign}{}\n", id(7)), "data.opt-outs")).collect();
+    all.extend([
+        (format!("customer\r{}\r{}\r", id(7), id(8)), "data.line-ends"),
+        (format!("customer\r{}\r\n{}\n", id(7), id(8)), "data.line-ends"),
+        (format!("customer,why\r{},x\r", id(7)), "data.line-ends"),
+        (format!("customer\n{}\r{}\n", id(7), id(8)), "data.opt-outs"),
+        // As `cat a b` leaves them.
+        (format!("customer\n{}\n\u{feff}customer\n{}\n", id(8), id(7)), "data.opt-outs"),
+        (format!("customer\n{}\u{feff}\n", id(7)), "data.opt-outs"),
+        ("customer\n\"\"\n".into(), "data.opt-outs"),
+        (format!("customer,id\n,{}\nnan,{}\n", id(7), id(8)), "data.opt-outs"),
+    ]);
+    all
+}
+
+#[test]
+fn a_list_that_would_leave_somebody_in_is_refused_by_every_verb_that_reads_it() {
+    let case = Case::corner_shop(400);
+    case.survives();
+    fs::remove_dir_all(case.out()).unwrap();
+    for (list, code) in blunt_lists() {
+        case.write("opt_outs.csv", &list);
+        case.refuses(15, code, &["opt_outs.csv"]);
+        refused(&case.say("check", &[]), 15, code);
+    }
+    // What is written as spreadsheets do is read, blank rows among it.
+    for list in [format!("customer\r\n{}\r\n\r\n", id(7)), format!("\u{feff}customer,why\n\" {} \",x\n,y\n", id(7))] {
+        case.write("opt_outs.csv", &list);
+        case.say("check", &[]).ok();
+    }
+}
+
+#[test]
+fn nobody_is_assigned_while_the_list_would_leave_somebody_in() {
+    let case = Case::corner_shop(400);
+    case.survives();
+    let text = fs::read_to_string(case.file("transactions.csv")).unwrap();
+    let own = text.lines().filter(|line| line.starts_with("customer,") || line.starts_with(&format!("{},", id(7))));
+    let own = own.fold(String::new(), |all, line| all + line + "\n");
+    let (model, data, spec) = (case.out(), case.data(), case.spec_path());
+    let args = ["--format", "json", "assign", "--columns", "spec", "--model", model.to_str().unwrap()];
+    let args = [&args[..], &["--spec", spec.to_str().unwrap(), "--data", data.to_str().unwrap()]].concat();
+    typed(&case, &args, &own).ok();
+    for (list, code) in blunt_lists() {
+        case.write("opt_outs.csv", &list);
+        let said = typed(&case, &args, &own);
+        assert_eq!(said.status, Some(15), "{list:?} {said:#?}");
+        assert!(said.stderr.contains(code) && !said.stderr.contains(CANARY), "{said:#?}");
+    }
+}
+
+#[test]
+fn an_entry_that_the_keys_cannot_note_is_told() {
+    let case = shop(20);
+    // Where the note would be drafted: stands for a full disk, which root has too.
+    let draft = keys(&case).join(".register.seen.new");
+    fs::create_dir(&draft).unwrap();
+    case.write("drop.csv", &batch(2..4));
+    let import = ["optout", "import", case.file("drop.csv").to_str().unwrap()].map(str::to_owned);
+    for args in [&["optout".to_owned(), "add".into(), id(1)][..], &import] {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let said = optout(&case, &args).ok();
+        assert!(said.stderr.contains("register.seen") && said.stderr.lines().count() == 1, "{said:#?}");
+    }
+    fs::remove_dir(&draft).unwrap();
+    assert_eq!(optout(&case, &["optout", "add", &id(9)]).ok().stderr, "");
+    assert_eq!(out(&case), 4);
+}
+
+#[test]
+fn a_new_register_says_the_line_that_finds_it() {
+    let case = Case::corner_shop(20);
+    optout(&case, &["keys", "init"]).ok();
+    for named in ["elsewhere/cust.optouts", ""] {
+        let more: &[&str] = if named.is_empty() { &[] } else { &["--register", named] };
+        let _ = fs::remove_file(keys(&case).join("register.seen"));
+        let said = optout(&case, &[&["optout", "init"][..], more].concat()).ok().stdout;
+        let line = said.split('`').find(|piece| piece.starts_with("register = ")).unwrap().to_owned();
+        assert_eq!(line == "register = true", named.is_empty(), "{said}");
+        let sound = fs::read_to_string(case.spec_path()).unwrap();
+        case.edit(FILE, &(line + "\n"));
+        case.say("check", &[]).ok();
+        case.spec(&sound);
+    }
+}
+
+#[test]
+fn a_key_that_cannot_be_rotated_again_says_what_is_left() {
+    let case = shop(20);
+    optout(&case, &["optout", "add", &id(1)]).ok();
+    for _ in 1..31 {
+        optout(&case, &["keys", "rotate", "register"]).ok();
+    }
+    let said = optout(&case, &["keys", "rotate", "register"]);
+    refused(&said, 2, "keys.generations");
+    assert!(said.stderr.contains("keys init --keys") && said.stderr.contains("optout init --register"), "{said:#?}");
+    assert_eq!(out(&case), 1, "it stays in use");
 }
 
 /// Killed wherever the sources name a place, an entry is there or not, and nobody who was out is lost.

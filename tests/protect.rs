@@ -169,6 +169,62 @@ fn a_relative_path_of_a_spec_stays_in_its_folder() {
 }
 
 #[test]
+fn a_register_and_a_review_are_below_the_spec_too() {
+    let case = Case::corner_shop(CUSTOMERS);
+    let (away, inner) = (case.path().join("away"), case.data().join("inner"));
+    case.call(&["keys", "init", "--population", "corner-shop"]).ok();
+    let kept = case.path().join("config/tactful/keys/corner-shop/register.seen");
+    let sound = fs::read_to_string(case.spec_path()).unwrap();
+    let named = |path: &str| {
+        case.spec(&sound);
+        case.edit("file = \"opt_outs.csv\"\nunit = \"customer\"", &format!("register = \"{path}\""));
+    };
+    let make = |folder: &Path| {
+        let _ = fs::remove_file(&kept);
+        let file = folder.join("x.optouts");
+        case.call(&["optout", "init", "--population", "corner-shop", "--register", file.to_str().unwrap()]).ok();
+    };
+    make(&away);
+    for path in ["../away/x.optouts", "inner/../../away/x.optouts"] {
+        named(path);
+        case.refuses(3, "spec.path-outside", &["spec.toml", "sources.opt_outs.register"]);
+    }
+    symlink(&away, case.file("linked")).unwrap();
+    symlink(away.join("x.optouts"), case.file("linked.optouts")).unwrap();
+    for path in ["linked/x.optouts", "linked.optouts"] {
+        named(path);
+        case.refuses(3, "spec.path-outside", &[path, "symbolic link"]);
+    }
+    named(away.join("x.optouts").to_str().unwrap());
+    case.say("check", &[]).ok();
+    named("inner/x.optouts");
+    case.refuses(13, "register.missing", &["inner/x.optouts"]);
+    make(&inner);
+    case.say("check", &[]).ok();
+
+    // A review that nobody signed, so that it is told whether it was read.
+    let review = "version = 1\npolicy = \"1\"\nnames = []\n";
+    fs::write(away.join("review.toml"), review).unwrap();
+    let reviewed = |path: &str| {
+        case.spec(&sound);
+        let table = format!("excluded = [\"deposits\"]\nreview = {{ file = \"{path}\", hash = \"sha256:0\" }}");
+        case.edit("excluded = [\"deposits\"]", &table);
+    };
+    for path in ["../away/review.toml", "linked/review.toml"] {
+        reviewed(path);
+        case.refuses(3, "spec.path-outside", &["spec.toml", "taxonomy.review"]);
+    }
+    // Where the program runs is the spec's folder as well.
+    let said = Said::of(&common::tactful(&case.data()).args(["--quiet", "check", "spec.toml"]).output().unwrap());
+    assert_eq!(said.status, Some(3), "{said:#?}");
+    reviewed(away.join("review.toml").to_str().unwrap());
+    case.refuses(12, "policy.review-unsigned", &["review.toml"]);
+    fs::write(case.file("review.toml"), review).unwrap();
+    reviewed("review.toml");
+    case.refuses(12, "policy.review-unsigned", &["review.toml"]);
+}
+
+#[test]
 fn a_release_whose_files_are_links_is_not_read() {
     let case = Case::corner_shop(CUSTOMERS);
     case.run().ok();

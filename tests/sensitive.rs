@@ -372,6 +372,15 @@ fn a_review_reads_names_and_never_a_purchase() {
         refused.stderr
     );
 
+    // A list without a name is no list: an officer would sign for nothing.
+    for (text, code) in [("name\rBEERS/ALES\rBREAD\r", "data.line-ends"), ("name,note\n,x\n,y\n", "data.empty-file")] {
+        fs::write(folder.path().join("empty.csv"), text).unwrap();
+        let refused = say(&["review", "empty.csv", "--out", "none.toml"]);
+        assert_eq!(refused.status, Some(15), "{refused:#?}");
+        assert!(refused.stderr.contains(code) && refused.stderr.contains("empty.csv"), "{refused:#?}");
+        assert!(!folder.path().join("none.toml").exists());
+    }
+
     // A shop whose purchases carry the categories: they stay unread.
     let case = Case::corner_shop(8);
     case.edit("product = \"sku\"\namount", "category = \"sku\"\namount");

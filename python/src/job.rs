@@ -41,7 +41,9 @@ fn open(py: Python<'_>, path: &Path, places: Places) -> PyResult<Opened> {
     let named_register = named_register.or_else(|| std::env::var_os("TACTFUL_REGISTER").map(Into::into));
     let register = match (&spec.sources.register, named_register) {
         (None, _) => None,
-        (Some(RegisterFile::At(path)), None) => Some(base.join(path)),
+        (Some(RegisterFile::At(path)), None) => {
+            Some(engine::register_of_spec(path, &base).map_err(|error| raise(py, &error.into()))?)
+        }
         (Some(_), Some(path)) => Some(path),
         (Some(_), None) => Some(engine::usual_register(&spec.population).ok_or_else(|| homeless(py, "register"))?),
     };

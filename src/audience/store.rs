@@ -62,8 +62,11 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
-    /// Others may read it.
-    #[error("{path}: others than its owner may read or write the store of hand-overs; set its mode to 0600")]
+    /// Others may read it, or it is somebody else's.
+    #[error(
+        "{path}: others than its owner may read or write the store of hand-overs, or it belongs to another user; run as its owner, and \
+         set its mode to 0600"
+    )]
     Exposed {
         /// The file.
         path: String,

@@ -59,8 +59,9 @@ fn opted_out(local: &Local, args: &AssignArgs, base: &Path) -> Result<OptedOutSe
 
 /// Where relative paths of the spec start.
 fn base(args: &AssignArgs) -> PathBuf {
-    let folder = args.spec.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-    args.data.clone().or(folder).unwrap_or_default()
+    let folder = args.spec.as_deref().and_then(Path::parent);
+    let folder = folder.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    args.data.clone().or(folder.map(Path::to_path_buf)).unwrap_or_default()
 }
 
 pub(super) fn model(path: &Path) -> Result<Release, Failure> {

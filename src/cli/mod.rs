@@ -274,7 +274,7 @@ fn register_at(
 ) -> Result<Option<RegisterAt>, Failure> {
     let file = match (&spec.sources.register, named) {
         (None, _) => return Ok(None),
-        (Some(RegisterFile::At(path)), None) => base.join(path),
+        (Some(RegisterFile::At(path)), None) => engine::register_of_spec(path, base)?,
         (Some(_), named) => register_path(named, &spec.population)?,
     };
     let keys = Place::find(keys, hygiene::handed(), &spec.population)?;

@@ -16,6 +16,7 @@ use crate::consent::batch;
 use crate::consent::code::{Code, looks_like_a_code};
 use crate::consent::drops::{After, Dropped, Drops};
 use crate::consent::register::{Act, Register, RegisterError, Who};
+use crate::engine;
 use crate::keys::Ring;
 use crate::source::error::printable;
 
@@ -50,8 +51,12 @@ fn init(args: &RegisterArgs) -> Result<Answer, Failure> {
     let path = register_path(args.register.as_deref(), &args.ring.population)?;
     Register::create(&path, &ring(args)?)?;
     let shown = printable(&path);
+    // `true` is the usual place, and no other.
+    let usual = engine::usual_register(&args.ring.population).is_some_and(|usual| usual == path);
+    let whole = std::path::absolute(&path).unwrap_or(path);
+    let said = if usual { "true".to_owned() } else { toml::Value::String(printable(&whole)).to_string() };
     let text = format!(
-        "{shown}: made an empty register of opt-outs for `{}`. Say `register = true` under [sources.opt_outs] in its spec.\n",
+        "{shown}: made an empty register of opt-outs for `{}`. Say `register = {said}` under [sources.opt_outs] in its spec.\n",
         args.ring.population
     );
     Ok(Answer { text, value: json!({ "register": shown, "population": args.ring.population }) })
@@ -73,6 +78,16 @@ fn given(text: &str) -> Result<String, Failure> {
     }
 }
 
+/// Says that an entry counts and that the keys do not know it.
+fn warn(register: &Register) {
+    if register.is_unnoted() {
+        eprintln!(
+            "tactful: entered, but `register.seen` beside the keys could not be written, so that an older copy of the register would \
+             not be refused; look at the rights of that folder and the room on its disk, then run `tactful optout status`"
+        );
+    }
+}
+
 fn enter(args: &RegisterArgs, who: &WhoArgs, out: bool) -> Result<Answer, Failure> {
     let text = given(&who.who)?;
     let mut register = open(args)?;
@@ -82,6 +97,7 @@ fn enter(args: &RegisterArgs, who: &WhoArgs, out: bool) -> Result<Answer, Failur
         Who::by_id(&text).ok_or(RegisterError::NoId)?
     };
     register.record(&[Act { who, out }])?;
+    warn(&register);
     let (word, text) = if out {
         ("out", "Entered: out of everything from the next run on.\n")
     } else {
@@ -96,6 +112,7 @@ fn import(args: &RegisterArgs, path: &Path) -> Result<Answer, Failure> {
     let unreadable = |_| RegisterError::Batch { file: shown.clone(), why: "it cannot be opened" };
     let acts = batch::read(File::open(path).map_err(unreadable)?, &shown, register.ring())?;
     register.record(&acts)?;
+    warn(&register);
     let text = format!("{shown}: all {} lines are entered.\n", acts.len());
     Ok(Answer { text, value: json!({ "file": shown, "lines": acts.len() }) })
 }
@@ -104,6 +121,7 @@ fn watch(drops: &Drops, register: &mut Register, every: Option<Duration>, talk: 
     let stop = stop_on_interrupt();
     let (mut entered, mut refused) = (0_u64, 0);
     loop {
+        let before = entered;
         refused += drops.take(register, &mut |file: Dropped| match file.refused {
             None => {
                 entered += 1;
@@ -113,6 +131,9 @@ fn watch(drops: &Drops, register: &mut Register, every: Option<Duration>, talk: 
             }
             Some(error) => super::say(&format!("refused: {error} [{}]", error.code())),
         })?;
+        if entered > before {
+            warn(register);
+        }
         let Some(every) = every else { break };
         let until = Instant::now() + every;
         while Instant::now() < until && !stop.load(Ordering::Relaxed) {

@@ -9,7 +9,8 @@ use serde_json::json;
 use super::args::TaxonomyVerb;
 use super::{Answer, Failure, write_new};
 use crate::contract::catalogue;
-use crate::source;
+use crate::source::error::one_line;
+use crate::source::{self, RawError};
 use crate::spec::review::{self, Proposal, Verdict};
 use crate::spec::sensitive::{Overlay, Policy};
 use crate::spec::{self, File, Format, Rule, Spec, SpecError};
@@ -39,6 +40,9 @@ fn propose(asked: &Asked, out: Option<&Path>) -> Result<Answer, Failure> {
     let spec = is_spec.then(|| spec::load_unreviewed(&asked.source)).transpose()?;
     let taxonomy = spec.as_ref().and_then(|spec| spec.taxonomy.as_ref());
     let (names, from) = names(asked, spec.as_ref())?;
+    if names.is_empty() {
+        return Err(RawError::EmptyFile { file: one_line(&from), found: "no name of a category" }.into());
+    }
     let mut countries = asked.country.clone();
     if let (Some(taxonomy), true) = (taxonomy, countries.is_empty()) {
         countries.clone_from(&taxonomy.countries);

@@ -39,9 +39,15 @@ pub fn read(source: impl Read, file: &str, ring: &Ring) -> Result<Vec<Act>, Regi
     loop {
         let (act, at) = match table.read_record(&mut record) {
             Ok(false) => break,
-            Ok(true) => (columns.act(&record, ring)?, record.position().map(csv::Position::line)),
+            Ok(true) => {
+                let start = record.position().map_or(0, |at| at.byte() as usize);
+                let end = (table.position().byte() as usize).min(text.len());
+                let line = text.get(start..end).unwrap_or_default();
+                let act = if plainly_quoted(line, separator) { columns.act(&record, ring)? } else { None };
+                (act, record.position().map(|at| line_of(at, text)))
+            }
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                (None, error.position().map(csv::Position::line))
+                (None, error.position().map(|at| line_of(at, text)))
             }
             Err(_) => return Err(bad("it cannot be read to its end")),
         };
@@ -60,6 +66,41 @@ pub fn read(source: impl Read, file: &str, ring: &Ring) -> Result<Vec<Act>, Regi
         return Err(RegisterError::Lines { file: file.to_owned(), count: wrongs, lines });
     }
     if acts.is_empty() { Err(bad("it holds no line below its header")) } else { Ok(acts) }
+}
+
+/// The number of the line that is read from `at` on: behind the end of the one before, if that is still to be read, and blank ones.
+fn line_of(at: &csv::Position, text: &[u8]) -> u64 {
+    let rest = text.get(at.byte() as usize..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    at.line() + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Whether each cell of a line stands between quotation marks or holds none, but doubled ones between its own. A stray mark would
+/// become part of an id, which is then nobody's, and an open one would take in the lines that follow.
+fn plainly_quoted(line: &[u8], separator: u8) -> bool {
+    #[derive(Clone, Copy, PartialEq)]
+    enum At {
+        Start,
+        Bare,
+        Quoted,
+        Closed,
+    }
+    let mut at = At::Start;
+    let ends = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let (start, end) = (line.iter().position(|byte| !ends(byte)), line.iter().rposition(|byte| !ends(byte)));
+    let line = start.zip(end).map_or(&[][..], |(start, end)| &line[start..=end]);
+    for &byte in line {
+        at = match (at, byte) {
+            (_, b'\r' | b'\n') => return false,
+            (At::Quoted, b'"') => At::Closed,
+            (At::Quoted, _) | (At::Closed, b'"') => At::Quoted,
+            (_, byte) if byte == separator => At::Start,
+            (At::Start, b'"') => At::Quoted,
+            (At::Bare, b'"') | (At::Closed, _) => return false,
+            (At::Start | At::Bare, _) => At::Bare,
+        };
+    }
+    at != At::Quoted
 }
 
 /// Where the columns stand.
@@ -157,6 +198,31 @@ mod tests {
         let broken: &[u8] = b"id\n1\n\xff\xfe\n2\n";
         let error = read(broken, "x.csv", &ring()).err().unwrap();
         assert!(matches!(&error, RegisterError::Lines { lines, .. } if lines == "3"), "{error}");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_none_makes_a_bad_line() {
+        for (text, bad) in [
+            ("id\n100041\"\n", "2"),
+            ("id\n1\n\"100040\n", "3"),
+            ("id\n\"100040\n2\n3\n", "2"),
+            ("id\n\"100040\n2\"\n3\n", "2"),
+            ("id\n10\"00\"41\n", "2"),
+            ("id\n\"1000\"41\n", "2"),
+            ("id\n\"\"100041\"\"\n", "2"),
+            ("id,action\n1,\"add\n", "2"),
+            ("id\n \"100041\"\n", "2"),
+            ("id,action\r\n1,add\r\n 7\",add\r\n3,\r\n", "3"),
+        ] {
+            let error = taken(text).unwrap_err();
+            assert!(matches!(&error, RegisterError::Lines { lines, .. } if lines == bad), "{text:?}: {error}");
+        }
+        let expected = [("7", true), ("a\"b", true), ("9,5", false)].map(|(id, out)| (id.to_owned(), out));
+        for end in ["\n", "\r\n", "\r", "\n\n", "\r\n\r\n"] {
+            let text = ["id,action", "\"7\",\"\"", "\"a\"\"b\",add", "\"9,5\",remove"].join(end);
+            assert_eq!(taken(&text).unwrap(), expected, "{end:?}");
+            assert_eq!(taken(&(text + end)).unwrap(), expected, "{end:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,10 @@
 //! outer blanks, without a trailing `.0`, without leading zeros. So "17850.0", 17850 and "00017850" are one
 //! id here, as they are one privacy unit in the transactions; so an entry takes away one unit, and none is
 //! missed for the sake of its type.
+//!
+//! A list with an id that cannot be anybody's, for a sign in it that nobody sees, is refused whole: whoever was meant would stay in.
+//! The refusal is the one thing here that follows from a row. It says no id and no line, comes before anything is measured, and the
+//! list is the shop's own.
 
 pub mod batch;
 pub mod code;
@@ -17,11 +21,12 @@ mod snapshot;
 
 use std::path::Path;
 
-use polars::prelude::{DataType, Expr, LazyFrame, UniqueKeepStrategy, col};
+use polars::prelude::{DataFrame, DataType, Engine, Expr, IntoLazy, LazyFrame, UniqueKeepStrategy, col};
 use tactful_kernel::Raw;
 
 use crate::contract::catalogue::{ID_REMEDY, IDS};
 use crate::contract::parse::{KeyKind, canonical, key, loose, without_leading_zeros};
+use crate::source::guard::collect;
 use crate::source::{RawError, Shape};
 use crate::spec::OptOuts;
 pub(crate) use snapshot::Snapshot;
@@ -33,6 +38,15 @@ pub fn canonical_id(id: &str) -> Option<&str> {
     canonical(id).map(without_leading_zeros)
 }
 
+/// Whether a sign is one that nobody types or sees: a control, a mark of byte order or of direction, a sign of no width.
+fn invisible(sign: char) -> bool {
+    sign.is_control()
+        || matches!(sign,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// The opt-outs file, seen structurally.
 pub(crate) struct OptOutFile {
     shape: Shape,
@@ -42,8 +56,8 @@ pub(crate) struct OptOutFile {
 
 /// The units that opted out, ready to be taken away.
 pub(crate) struct OptedOut {
-    rows: LazyFrame,
-    column: String,
+    /// The column `listed`, as it is in the file.
+    list: DataFrame,
     dtype: DataType,
 }
 
@@ -59,10 +73,45 @@ impl OptOutFile {
         &self.shape.name
     }
 
-    /// The list itself: private.
+    /// The list itself: private, and held in memory, so that what is used is what was looked at.
+    ///
+    /// # Errors
+    /// [`RawError::OptOuts`] when an id in it can be nobody's, or there are rows and no id; [`RawError::Unreadable`],
+    /// [`RawError::NotText`].
     pub(crate) fn open(&self) -> Result<Raw<OptedOut>, RawError> {
-        let (column, dtype) = (self.column.clone(), self.dtype.clone());
-        Ok(self.shape.private()?.map_sealed(|rows| OptedOut { rows, column, dtype }))
+        self.shape.private()?.try_map_sealed(|rows| {
+            let listed = || Expr::Column(self.column.as_str().into());
+            let id = key(listed(), &self.dtype, KeyKind::of(&self.dtype));
+            let rows = rows.select([listed().alias("listed"), id.alias("id")]);
+            let frame = collect(rows, Engine::Streaming).map_err(|_| self.shape.failure())?;
+            self.keeps_out(&frame)?;
+            let list = frame.select(["listed"]).map_err(|_| RawError::Internal { stage: "reading opt-outs" })?;
+            Ok(OptedOut { list, dtype: self.dtype.clone() })
+        })
+    }
+
+    /// That every row with an id in it can keep somebody out, and that there is such a row if there is any.
+    fn keeps_out(&self, frame: &DataFrame) -> Result<(), RawError> {
+        let ids = frame.column("id").map_err(|_| RawError::Internal { stage: "reading opt-outs" })?;
+        let refused = |found, remedy| {
+            let (file, column) = (self.shape.name.clone(), self.column.clone());
+            Err(RawError::OptOuts { file, column, found, remedy })
+        };
+        // The register takes no such id either.
+        let unseen = |id: &str| id.chars().any(invisible);
+        if ids.str().is_ok_and(|ids| ids.iter().flatten().any(unseen)) {
+            return refused(
+                "holds an id with a control character or a sign that cannot be seen",
+                "take such signs out, or export it again as plain text, each id on a line of its own",
+            );
+        }
+        if frame.height() > 0 && ids.null_count() == frame.height() {
+            return refused(
+                "has rows and no id in any of them",
+                "name the column that holds the ids, or export it again",
+            );
+        }
+        Ok(())
     }
 }
 
@@ -71,7 +120,7 @@ impl OptedOut {
     /// of type `unit`.
     pub(crate) fn remove_from(self, rows: LazyFrame, unit: &DataType) -> LazyFrame {
         let kind = KeyKind::common(unit, &self.dtype);
-        let listed = Expr::Column(self.column.as_str().into());
+        let listed = col("listed");
         // One entry may take away one unit and no more: otherwise one person's opt-out would reach others' rows.
         // Units stand without leading zeros already.
         let (left, right) = match kind {
@@ -79,7 +128,8 @@ impl OptedOut {
             KeyKind::Text => (col("unit").cast(DataType::String), loose(key(listed, &self.dtype, kind))),
         };
         let listed = self
-            .rows
+            .list
+            .lazy()
             .select([right.alias("opted_out")])
             .filter(col("opted_out").is_not_null())
             .unique_generic(None, UniqueKeepStrategy::Any);

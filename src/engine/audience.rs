@@ -12,13 +12,12 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use tactful_kernel::Ledger;
 use tactful_kernel::ledger::Audience;
 
-use super::handed::{addressed, alone, complete, destination};
+use super::handed::{addressed, alone, canonical_ids, complete, destination};
 use super::{EngineError, RegisterAt, open_ledger, open_register, record, sha256};
 use crate::audience::{
     Assigner, AudienceError, AudienceFile, AudienceManifest, Epoch, Handing, MANIFEST_VERSION, Pseudonyms, Store,
     Vault, linkability, profile,
 };
-use crate::consent::canonical_id;
 use crate::consent::register::Register;
 use crate::feature::{self, Who};
 use crate::keys::Ring;
@@ -107,7 +106,7 @@ pub fn hand_over(job: &HandOver<'_>) -> Result<HandedOver, EngineError> {
         (Vec::new(), None)
     } else {
         match people(job, destination, assigner.as_ref()) {
-            // Nobody's consent counts, so whatever is out there must go.
+            // The consents changed while they were read.
             Err(EngineError::Raw(RawError::Consent(_))) if job.removals_only => (Vec::new(), None),
             found => found?,
         }
@@ -175,7 +174,7 @@ pub struct Which<'a> {
 ///
 /// # Errors
 /// [`AudienceError::NoDestination`], [`AudienceError::NotOwn`], [`AudienceError::NoEpoch`], [`AudienceError::NoGeneration`],
-/// [`crate::keys::KeyError`].
+/// [`crate::keys::KeyError`]; [`crate::consent::register::RegisterError::Lines`] when an id is none.
 pub fn pseudonyms(
     spec: &Spec,
     destination: &str,
@@ -198,8 +197,9 @@ pub fn pseudonyms(
         None => Pseudonyms::of(ring)?,
     };
     let whose = (destination.name.as_str(), destination.role);
-    let named = |id: &&str| pseudonyms.of_person(whose, &epoch.name, canonical_id(id).unwrap_or_default());
-    Ok(ids.iter().map(named).collect())
+    // A line without an id has no pseudonym, and the lines that follow must not move up.
+    let ids = canonical_ids((1..).zip(ids.iter().copied()))?;
+    Ok(ids.iter().map(|id| pseudonyms.of_person(whose, &epoch.name, id)).collect())
 }
 
 /// The release, whole and known to the ledger of its population.
@@ -306,7 +306,8 @@ fn plan(
 /// Customers by id, each with the place of their segment in the release's list.
 type People = Vec<(String, Option<usize>)>;
 
-/// Everybody who consented and did not opt out, and when the consents were taken that this was held against.
+/// Everybody who consented and did not opt out, and when the consents were taken that this was held against. Without an assigner
+/// nobody is placed: then no catalogue is read, and when the consents cannot be used, for whatever reason, there is nobody.
 fn people(
     job: &HandOver<'_>,
     destination: &Destination,
@@ -320,9 +321,16 @@ fn people(
     let out = register.as_mut().map(Register::opted_out).transpose()?.map(Arc::new);
     let who = Who { out, purposes: &purposes, now: job.now };
     let mut people = Vec::new();
-    let taken = feature::each_person(job.spec, job.base, &job.memory, &who, |id, steps| {
-        people.push((id.to_owned(), assigner.and_then(|assigner| assigner.segment(steps))));
-    })?;
+    let taken = if let Some(assigner) = assigner {
+        feature::each_person(job.spec, job.base, &job.memory, &who, |id, steps| {
+            people.push((id.to_owned(), assigner.segment(steps)));
+        })?
+    } else if feature::consent_counts(job.spec, job.base, &who) {
+        feature::each_present(job.spec, job.base, &job.memory, &who, |id| people.push((id.to_owned(), None)))?
+    } else {
+        // Nobody's consent counts, so whatever is out there must go.
+        return Ok((Vec::new(), None));
+    };
     // Reading takes its time: whoever was entered meanwhile is out as well.
     if let Some(out) = register.as_mut().map(Register::opted_out).transpose()? {
         people.retain(|(id, _)| !out.contains(id));

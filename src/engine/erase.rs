@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use tactful_kernel::Ledger;
 
-use super::handed::{alone, complete};
+use super::handed::{THE_IDS, alone, canonical_ids, complete};
 use super::{EngineError, RegisterAt, open_ledger, open_register};
 use crate::audience::{AudienceError, Store, Vault};
 use crate::consent::register::{Act, RegisterError, Who};
@@ -182,24 +182,13 @@ fn not_searched(spec: &Spec, base: &Path) -> Vec<NotSearched> {
     files
 }
 
-/// The ids in canonical form: all of them, or none is erased.
+/// The ids in canonical form: all of them, or none is erased. Blank lines are none.
 fn ids(lines: &[String]) -> Result<BTreeSet<String>, EngineError> {
-    const NAMED: usize = 20;
-    let (mut ids, mut wrong) = (BTreeSet::new(), Vec::new());
-    for (number, line) in (1_u64..).zip(lines).filter(|(_, line)| !line.trim().is_empty()) {
-        match Who::by_id(line) {
-            Some(Who::Id(id)) => drop(ids.insert(id)),
-            _ => wrong.push(number.to_string()),
-        }
-    }
-    let file = "the ids".to_owned();
-    if !wrong.is_empty() {
-        let more = if wrong.len() > NAMED { " and more" } else { "" };
-        let lines = format!("{}{more}", wrong[..wrong.len().min(NAMED)].join(", "));
-        return Err(RegisterError::Lines { file, count: wrong.len() as u64, lines }.into());
-    }
+    let lines = (1_u64..).zip(lines.iter().map(String::as_str)).filter(|(_, line)| !line.trim().is_empty());
+    let ids: BTreeSet<String> = canonical_ids(lines)?.into_iter().collect();
     if ids.is_empty() {
-        return Err(RegisterError::Batch { file, why: "there is none, so nobody would be erased" }.into());
+        let why = "there is none, so nobody would be erased";
+        return Err(RegisterError::Batch { file: THE_IDS.to_owned(), why }.into());
     }
     Ok(ids)
 }

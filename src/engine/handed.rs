@@ -9,6 +9,7 @@ use tactful_kernel::Ledger;
 
 use super::{EngineError, sha256};
 use crate::audience::{AudienceError, Epoch, Store, StoreError};
+use crate::consent::register::{RegisterError, Who};
 use crate::release::publish::lock::{self, Lock};
 use crate::source::error::printable;
 use crate::spec::{Destination, MOST_LINKABILITY_BITS, Profile, Role, Span, Spec};
@@ -66,6 +67,27 @@ pub(super) fn addressed<'a>(
         true,
     ))
 }
+
+/// The ids of lines in canonical form; all of them, or the numbers of those that hold none or signs that cannot be seen.
+pub(super) fn canonical_ids<'a>(lines: impl Iterator<Item = (u64, &'a str)>) -> Result<Vec<String>, EngineError> {
+    const NAMED: usize = 20;
+    let (mut ids, mut wrong) = (Vec::new(), Vec::new());
+    for (number, line) in lines {
+        match Who::by_id(line) {
+            Some(Who::Id(id)) => ids.push(id),
+            _ => wrong.push(number.to_string()),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(ids);
+    }
+    let more = if wrong.len() > NAMED { " and more" } else { "" };
+    let lines = format!("{}{more}", wrong[..wrong.len().min(NAMED)].join(", "));
+    Err(RegisterError::Lines { file: THE_IDS.to_owned(), count: wrong.len() as u64, lines }.into())
+}
+
+/// What messages call the lines of ids.
+pub(super) const THE_IDS: &str = "the ids";
 
 /// The right to hand over audiences of a population, and to erase. Who cannot have it does neither.
 pub(super) fn alone(store: &Path) -> Result<Lock, EngineError> {

@@ -45,7 +45,7 @@ pub(crate) use draw::{Drawn, measure};
 pub use erase::{Certificate, Erase, Searched, erase};
 pub use error::{EngineError, Exit};
 pub use forecast::{Forecast, forecast};
-pub use places::{Left, left, make_ledger_folder, usual_ledger, usual_register};
+pub use places::{Left, left, make_ledger_folder, register_of_spec, usual_ledger, usual_register};
 pub use plan::{
     Instead, PlanOptions, Reached, Simulation, Target, TargetError, TargetPlan, Targets, plan_for, plan_on_own,
     simulated_forecast,
@@ -176,7 +176,7 @@ fn draw(job: &Job, progress: &dyn Fn(Step), stop: &AtomicBool) -> Result<Outcome
     let spec = &job.spec;
     // The target is held from here, so that a rival run for it spends nothing.
     let mut staging = Staging::begin(&job.out)?;
-    feature::check(spec, &job.base)?;
+    feature::check_run(spec, &job.base)?;
     feature::fits(spec, &job.base, &job.memory)?;
     let register = open_register(spec, &job.base, Some(&job.out), job.register.as_ref())?;
     let promotions = catalogue::load(spec, &job.base)?;

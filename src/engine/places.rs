@@ -1,12 +1,15 @@
 //! Where ledgers and registers are when nobody names them, and what is left in one.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tactful_kernel::ledger::{Opening, Status};
 use tactful_kernel::{Ledger, Loss, Rho, accountant};
 
 use super::{Costs, EngineError, releases_left, year_cap};
-use crate::spec::Privacy;
+use crate::source::RawError;
+use crate::source::error::printable;
+use crate::spec::{Privacy, leads_out};
 
 /// The population's own ledger in the user's data directory; `None` without a home.
 #[must_use]
@@ -18,6 +21,21 @@ pub fn usual_ledger(population: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn usual_register(population: &str) -> Option<PathBuf> {
     usual(population, "optouts")
+}
+
+/// The register at a path that a spec names: from `base` on when it is relative, and below it, links followed. Whether there is one
+/// is found out when it is opened.
+///
+/// # Errors
+/// [`RawError::Outside`]; [`RawError::Permission`] when where it leads may not be looked at.
+pub fn register_of_spec(path: &Path, base: &Path) -> Result<PathBuf, RawError> {
+    let file = base.join(path);
+    match leads_out(path, base) {
+        Ok(false) => Ok(file),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(file),
+        Err(_) => Err(RawError::Permission { file: printable(&file) }),
+        Ok(true) => Err(RawError::Outside { file: printable(&file) }),
+    }
 }
 
 fn usual(population: &str, what: &str) -> Option<PathBuf> {

@@ -46,13 +46,31 @@ pub struct GroupCoverage {
     pub products: usize,
 }
 
-/// Checks everything structural: files, layouts, columns, types, the lattice, the taxonomy against
-/// the public catalogue. Reads no private row: of a private file the schema, the magic bytes and
-/// whether there is a row at all.
+/// Checks everything structural that a spec needs for all that can be done with it: files, layouts, columns, types, the lattice, the
+/// taxonomy against the public catalogue, consent for a run and for each destination. Reads no private row but the list of opt-outs:
+/// of other private files the schema, the magic bytes and whether there is a row at all.
 ///
 /// # Errors
-/// As [`super::bounded`], apart from what only reading to the end can tell.
+/// As [`super::bounded`], apart from what only reading to the end can tell; [`RawError::Consent`] for a destination too.
 pub fn check(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
+    let mut purposes = super::run_purposes(spec);
+    for destination in &spec.destinations {
+        if !purposes.contains(&destination.purpose.as_str()) {
+            purposes.push(&destination.purpose);
+        }
+    }
+    check_for(spec, base, &purposes)
+}
+
+/// [`check`] for a run alone, which hands nothing to anybody and needs no consent to that.
+///
+/// # Errors
+/// As [`check`], but for what concerns destinations.
+pub fn check_run(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
+    check_for(spec, base, &super::run_purposes(spec))
+}
+
+fn check_for(spec: &Spec, base: &Path, purposes: &[&str]) -> Result<CheckReport, RawError> {
     lattice(spec)?;
     let shape = Shape::inspect(&spec.sources.transactions.file, base)?;
     let mapping = Mapping::find(&shape, spec)?;
@@ -61,9 +79,12 @@ pub fn check(spec: &Spec, base: &Path) -> Result<CheckReport, RawError> {
         files.push(CheckedFile { role: "products", path: Catalogue::inspect(products, base)?.name().to_owned() });
     }
     if let Some(opt_outs) = &spec.sources.opt_outs {
-        files.push(CheckedFile { role: "opt-outs", path: OptOutFile::inspect(opt_outs, base)?.name().to_owned() });
+        let list = OptOutFile::inspect(opt_outs, base)?;
+        // A list that keeps nobody out must not be called sound.
+        drop(list.open()?);
+        files.push(CheckedFile { role: "opt-outs", path: list.name().to_owned() });
     }
-    if let Some(snapshot) = super::snapshot(spec, base, &super::run_purposes(spec), Utc::now())? {
+    if let Some(snapshot) = super::snapshot(spec, base, purposes, Utc::now())? {
         files.push(CheckedFile { role: "consent", path: snapshot.name().to_owned() });
     }
     let mut report =

@@ -33,13 +33,13 @@ use crate::spec::sensitive::{Policy, Tells};
 use crate::spec::{FeatureKind, Scale, Spec};
 use aggregate::Stop;
 pub use array::{ArrayBounds, Unread, array};
-pub use check::{CheckReport, CheckedFile, GroupCoverage, check};
+pub use check::{CheckReport, CheckedFile, GroupCoverage, check, check_run};
 pub(crate) use erase::rows_of;
 #[cfg(test)]
 pub(crate) use open::exact_rows;
 pub(crate) use open::{ExactRow, OpenRows, check_open, open_population, simulated_rows};
 pub(crate) use own::{Own, TextColumns, own_row};
-pub(crate) use people::each_person;
+pub(crate) use people::{consent_counts, each_person, each_present};
 use room::Room;
 use table::Table;
 

@@ -82,7 +82,11 @@ pub enum KeyError {
         place: String,
     },
     /// No room for another generation.
-    #[error("{path}: the key `{purpose}` has had as many generations as there can be")]
+    #[error(
+        "{path}: the key `{purpose}` has had as many generations as there can be, and stays in use; for a new one begin anew, once every \
+         hand-over has expired, with a ring in another folder (`tactful keys init --keys DIR`), which knows nothing of what was made with \
+         this one: enter who is out again in a new register (`tactful optout init --register FILE`), and print codes again"
+    )]
     Generations {
         /// The file.
         path: String,

@@ -8,9 +8,10 @@
 //! 2 …
 //! ```
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
@@ -144,16 +145,29 @@ impl Folder {
     }
 }
 
+/// The rights that nobody but the owner has.
+const OF_OTHERS: u32 = 0o077;
+
+/// Whether a file is this user's, and nobody else has a right to it. What others may read tells them of people; what they may
+/// write could be theirs.
+pub(crate) fn is_owners_alone(about: &Metadata) -> bool {
+    is_own(about.uid()) && about.mode() & OF_OTHERS == 0
+}
+
+fn is_own(user: u32) -> bool {
+    user == rustix::process::geteuid().as_raw()
+}
+
 /// That a file or folder is its owner's alone.
 fn private(about: &Stat, trust: Trust, path: &str) -> Result<(), KeyError> {
     let refused = |why, remedy| Err(KeyError::Exposed { path: path.to_owned(), why, remedy });
-    let own = about.st_uid == rustix::process::geteuid().as_raw();
+    let own = is_own(about.st_uid);
     let systems = trust == Trust::System && about.st_uid == 0;
     if !own && !systems {
         return refused("this belongs to another user", "run as its owner, or make a ring of your own");
     }
     // A service's credentials are shown to its group; nobody else writes to them.
-    let others = if trust == Trust::Own { 0o077 } else { 0o027 };
+    let others = if trust == Trust::Own { OF_OTHERS } else { 0o027 };
     if about.st_mode & others != 0 {
         return refused(
             "others may read or change this",

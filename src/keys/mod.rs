@@ -26,6 +26,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub use error::KeyError;
+pub(crate) use file::is_owners_alone;
 pub use place::{Handed, Place, VARIABLES};
 pub use ring::{MOST_GENERATIONS, Ring};
 

@@ -11,6 +11,7 @@ use super::{RawError, head};
 /// Column names from the header line; that there is a row under it.
 pub(super) fn columns(path: &Path, name: &str) -> Result<Vec<(String, DataType)>, RawError> {
     let text = head::text_head(path, name)?;
+    head::header_ends_with_a_line_feed(&text, name)?;
     let mut lines = filled_lines(&text);
     let Some(header) = lines.next() else {
         return Err(RawError::EmptyFile { file: name.to_owned(), found: "nothing" });

@@ -13,6 +13,7 @@ use super::{RawError, head};
 /// Column names from the header; that there is a row under it.
 pub(super) fn columns(path: &Path, name: &str, separator: char) -> Result<Vec<(String, DataType)>, RawError> {
     let text = head::text_head(path, name)?;
+    head::header_ends_with_a_line_feed(&text, name)?;
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(ascii(separator)?)
         .flexible(true)

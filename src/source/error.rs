@@ -146,7 +146,7 @@ pub enum RawError {
     EmptyFile {
         /// The file.
         file: String,
-        /// "nothing" or "a header and no row".
+        /// "nothing", "a header and no row", or what is not in it.
         found: &'static str,
     },
     /// A Git-LFS pointer in the place of data.
@@ -176,6 +176,26 @@ pub enum RawError {
     NotText {
         /// The file.
         file: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Text whose header does not end with a line feed.
+    #[error(
+        "{file}: its lines end with a carriage return alone, so that all of it is one line; save it with line feeds (LF, or CRLF)"
+    )]
+    LineEnds {
+        /// The file.
+        file: String,
+    },
+    /// A list of opt-outs that would keep nobody out, or not all whom it names.
+    #[error("{file}: column `{column}` (opt-outs) {found}, so not all whom it names would be left out; {remedy}")]
+    OptOuts {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// What is wrong with the list.
+        found: &'static str,
         /// What to do.
         remedy: &'static str,
     },
@@ -371,6 +391,8 @@ impl RawError {
             Self::LfsPointer { .. } => "data.lfs-pointer",
             Self::NotParquet { .. } => "data.not-parquet",
             Self::NotText { .. } | Self::Nul { .. } => "data.not-text",
+            Self::LineEnds { .. } => "data.line-ends",
+            Self::OptOuts { .. } => "data.opt-outs",
             Self::Unreadable { .. } => "data.unreadable",
             Self::TooLarge { .. } => "data.too-large",
             Self::MissingColumn { .. } => "data.missing-column",

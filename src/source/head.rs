@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::RawError;
 use super::bounded::{Unpacked, is_too_much};
+use crate::spec::leads_out;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -30,18 +31,16 @@ pub(super) fn open(path: &Path, name: &str) -> Result<File, RawError> {
     File::open(path).map_err(|error| io_error(&error, name))
 }
 
-/// That a relative path leads to a file below its folder, links followed. A spec may come from somebody else, and what it names by
-/// a name of its own is not to be another's file. An absolute path is said plainly, and one without a base was written on the command
-/// line: they are looked at as they are.
+/// That a relative path of a spec leads to a file below its folder, links followed. One without a base was written on the command
+/// line, and is looked at as it is.
 pub(super) fn stays_below(path: &Path, base: &Path, name: &str) -> Result<(), RawError> {
-    if path.is_absolute() || base.as_os_str().is_empty() {
+    if base.as_os_str().is_empty() {
         return Ok(());
     }
-    let whole = |path: &Path| std::fs::canonicalize(path).map_err(|error| io_error(&error, name));
-    if whole(&base.join(path))?.starts_with(whole(base)?) {
-        Ok(())
-    } else {
-        Err(RawError::Outside { file: name.to_owned() })
+    match leads_out(path, base) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(RawError::Outside { file: name.to_owned() }),
+        Err(error) => Err(io_error(&error, name)),
     }
 }
 
@@ -100,6 +99,17 @@ pub(super) fn text_head(path: &Path, name: &str) -> Result<String, RawError> {
         bytes.truncate(end);
     }
     to_text(bytes, name)
+}
+
+/// That the header ends as the rows are taken to end: with a line feed.
+///
+/// One reader takes a carriage return alone for the end of a line, another for a part of a cell: in a file that ends its lines so, the
+/// columns would be found and the rows lost, without a word. The header alone is looked at. It is declared public, so that the
+/// refusal tells of nobody; a carriage return further down is a part of its cell.
+pub(super) fn header_ends_with_a_line_feed(text: &str, name: &str) -> Result<(), RawError> {
+    let header = text.trim_start().split('\n').next().unwrap_or_default();
+    let header = header.strip_suffix('\r').unwrap_or(header);
+    if header.contains('\r') { Err(RawError::LineEnds { file: name.to_owned() }) } else { Ok(()) }
 }
 
 /// Bytes as text without a byte-order mark.

@@ -136,6 +136,22 @@ fn a_parquet_file_whose_pages_are_overwritten_is_unreadable_and_says_no_cell() {
 }
 
 #[test]
+fn text_whose_lines_end_with_a_carriage_return_alone_is_refused_by_its_header() {
+    for text in
+        ["a,b\r1,2\r", "a,b\r1,2", "a,b\r1,2\r\n3,4\n", "\u{feff}a,b\r1,2\r", "\n\r\na,b\r1,2\r", "a,b\r\r\n1,2\r\r\n"]
+    {
+        for bytes in [text.as_bytes().to_vec(), gzip(text.as_bytes())] {
+            assert_eq!(code(&bytes, CSV), "data.line-ends", "{text:?}");
+            assert_eq!(code(&bytes, Format::Aligned), "data.line-ends", "{text:?}");
+        }
+    }
+    // A row of a private file decides nothing.
+    for text in ["a,b\n1,2\r3,4\n", "a,b\r\n1,\r2\r\n", "a,b\r\n1,2\r"] {
+        assert_eq!(read(text.as_bytes(), CSV).unwrap().height(), 1, "{text:?}");
+    }
+}
+
+#[test]
 fn what_is_not_utf8_text_is_refused() {
     for bytes in [&b"a,b\n\xff\xfe,1\n"[..], b"a,b\n\0,1\n", b"\xff\xfea\0,\0b\0", b"PK\x03\x04zip", b"a\xe9,b\n1,2\n"]
     {

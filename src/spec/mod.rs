@@ -128,6 +128,20 @@ fn read(path: &Path) -> Result<String, SpecError> {
     if size as u64 > MAX_BYTES { Err(SpecError::whole(Rule::FileNotText)) } else { Ok(text) }
 }
 
+/// Whether a relative path leads out of the folder in which it begins, links followed. A spec may come from somebody else, and what it
+/// names by a name of its own is not to be another's file. An absolute path says plainly where it leads. Without a folder the path begins
+/// where the program runs.
+///
+/// # Errors
+/// The system's: one of the two is not there.
+pub(crate) fn leads_out(path: &Path, folder: &Path) -> std::io::Result<bool> {
+    if path.is_absolute() {
+        return Ok(false);
+    }
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    Ok(!folder.join(path).canonicalize()?.starts_with(folder.canonicalize()?))
+}
+
 /// A syntax error, without the line itself: if the file is data after all, that would be a row.
 fn syntax(text: &str, error: &toml::de::Error) -> SpecError {
     let line = error.span().map(|span| line_of(text, span.start));

@@ -347,7 +347,11 @@ fn let_through(written: &Written, names: &BTreeMap<String, Verdict>) -> Result<V
 /// Reads a review that a spec carries, and holds it to its signature and to the policy of this program.
 pub(super) fn load(file: &str, hash: &str, countries: &[String], folder: &Path) -> Result<Review, Vec<Rule>> {
     let one = |rule| vec![rule];
-    let text = super::read(&folder.join(file)).map_err(|_| one(Rule::ReviewUnreadable { file: shown(file) }))?;
+    let unreadable = || one(Rule::ReviewUnreadable { file: shown(file) });
+    if super::leads_out(Path::new(file), folder).map_err(|_| unreadable())? {
+        return Err(one(Rule::PathOutside));
+    }
+    let text = super::read(&folder.join(file)).map_err(|_| unreadable())?;
     let written = Written::read(&text).map_err(one)?;
     let names = written.verdicts().map_err(one)?;
     let Some(signature) = &written.signature else {

@@ -169,7 +169,7 @@ fn prepare(sweep: &Sweep) -> Result<Plan, SweepError> {
     if sweep.jobs.is_some_and(|jobs| !(1..=MOST_JOBS).contains(&jobs)) {
         return Err(SweepError::grid("jobs", "one thread to 1,024 may work"));
     }
-    feature::check(&sweep.spec, &sweep.base).map_err(EngineError::from)?;
+    feature::check_run(&sweep.spec, &sweep.base).map_err(EngineError::from)?;
     Ok(plan)
 }
 

@@ -1,13 +1,14 @@
 //! The file of the store: made for its owner alone, and known by its marks.
 
 use std::fs::OpenOptions;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
+use crate::keys::is_owners_alone;
 use crate::source::error::printable;
 
 /// `TfAu` in the header of the file.
@@ -75,7 +76,7 @@ pub(super) fn open(path: &Path, population: &str) -> Result<Connection, StoreErr
     if !about.is_file() {
         return Err(io());
     }
-    if about.mode() & 0o077 != 0 {
+    if !is_owners_alone(&about) {
         return Err(StoreError::Exposed { path: shown(path) });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;

@@ -26,6 +26,15 @@ pub enum RegisterError {
         /// The file.
         path: String,
     },
+    /// Others may read or write it, or it is somebody else's.
+    #[error(
+        "{path}: others than its owner may read or write this register of opt-outs, or it belongs to another user; run as its \
+         owner, and set its mode to 0600"
+    )]
+    Exposed {
+        /// The file.
+        path: String,
+    },
     /// A register of a later version.
     #[error(
         "{path}: this register has format {found}, and this program reads format {known}; use the program that wrote it"
@@ -166,6 +175,7 @@ impl RegisterError {
             Self::Keys(error) => error.code(),
             Self::Missing { .. } => "register.missing",
             Self::Foreign { .. } => "register.foreign-file",
+            Self::Exposed { .. } => "register.exposed",
             Self::Format { .. } => "register.format",
             Self::OtherPopulation { .. } => "register.other-population",
             Self::OtherKeys { .. } => "register.other-keys",

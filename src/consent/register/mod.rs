@@ -30,9 +30,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::canonical_id;
 use super::code::Code;
-use crate::keys::{Key, Purpose, Ring, hex, same};
+use super::{canonical_id, invisible};
+use crate::keys::{Key, Place, Purpose, Ring, hex, same};
 use crate::source::error::printable;
 pub use error::RegisterError;
 pub(crate) use onion::Onion;
@@ -59,11 +59,6 @@ impl Who {
         let id = canonical_id(text).filter(|id| !id.chars().any(invisible))?;
         Some(Self::Id(id.to_owned()))
     }
-}
-
-/// Controls, a mark of byte order, and signs of no width.
-fn invisible(sign: char) -> bool {
-    sign.is_control() || matches!(sign, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// Something to enter.
@@ -93,6 +88,8 @@ pub struct Register {
     path: PathBuf,
     conn: Connection,
     ring: Ring,
+    /// Whether the ring was told of the last entry, if there was one.
+    noted: bool,
 }
 
 /// The register at one moment, its own row found sound.
@@ -155,7 +152,7 @@ impl Register {
         let path = std::path::absolute(path).map_err(|_| RegisterError::io(path, "read"))?;
         ring.key(Purpose::Register)?;
         let conn = store::connect(&path)?;
-        let mut register = Self { path, conn, ring };
+        let mut register = Self { path, conn, ring, noted: true };
         register.catch_up()?;
         register.moment(TransactionBehavior::Deferred)?;
         Ok(register)
@@ -281,7 +278,15 @@ impl Register {
         failpoint("register.entered");
         tx.commit().map_err(|error| self.sql(&error))?;
         failpoint("register.committed");
-        self.remember().map(drop)
+        self.noted = self.remember()?;
+        Ok(())
+    }
+
+    /// Whether the ring, which has a place for it, could not be told of the last entry: until it is told of another, a copy from before
+    /// would not be found out.
+    #[must_use]
+    pub fn is_unnoted(&self) -> bool {
+        !self.noted && matches!(self.ring.place(), Place::Folder(_))
     }
 
     /// All rows, each found as it was sealed, and none missing.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, Trans
 
 use super::error::RegisterError;
 use super::onion::Entry;
-use crate::keys::{InContext, Key, same};
+use crate::keys::{InContext, Key, is_owners_alone, same};
 use crate::source::error::printable;
 
 /// `TfOo` in the header of the file.
@@ -136,6 +136,10 @@ pub(super) fn connect(path: &Path) -> Result<Connection, RegisterError> {
     })?;
     if !about.is_file() || about.len() == 0 {
         return Err(foreign());
+    }
+    // Before the database looks at it: what others may write, a journal of theirs may rewrite.
+    if !is_owners_alone(&about) {
+        return Err(RegisterError::Exposed { path: printable(path) });
     }
     let sql = |error: rusqlite::Error| RegisterError::sql(path, &error);
     let conn = open(path).map_err(sql)?;

@@ -2,7 +2,6 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::consent::code::looks_like_a_code;
-use crate::keys::Place;
 
 struct Shop {
     dir: tempfile::TempDir,
@@ -191,6 +190,24 @@ fn what_is_no_register_is_left_alone() {
     fs::remove_file(shop.file()).unwrap();
     fs::create_dir(shop.file()).unwrap();
     assert_eq!(shop.found(), "register.foreign-file");
+}
+
+#[test]
+fn a_register_that_others_may_read_or_write_is_refused_and_left_as_it_is() {
+    let shop = Shop::new();
+    shop.enter("1", true);
+    let before = fs::read(shop.file()).unwrap();
+    for mode in [0o666, 0o660, 0o640, 0o604, 0o602, 0o610] {
+        fs::set_permissions(shop.file(), fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(shop.found(), "register.exposed", "{mode:o}");
+    }
+    assert_eq!(fs::read(shop.file()).unwrap(), before);
+    fs::set_permissions(shop.file(), fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(shop.is_out("1"));
+    // Whoever owns it may change it. Giving a file away is root's alone.
+    if std::os::unix::fs::chown(shop.file(), Some(65534), None).is_ok() {
+        assert_eq!(shop.found(), "register.exposed");
+    }
 }
 
 #[test]

@@ -148,7 +148,9 @@ fn opt_outs(raw: RawOptOuts, context: &Context, report: &mut Report<'_>) -> (Opt
     let register = raw.register.and_then(|register| match register {
         RawRegister::Usual(true) => Some(RegisterFile::Usual),
         RawRegister::File(path) if !path.trim().is_empty() && !path.contains('\0') => {
-            Some(RegisterFile::At(PathBuf::from(path)))
+            let path = PathBuf::from(path);
+            let below = report.must(stays_below(&path), &format!("{at}.register"), || Rule::PathOutside);
+            below.then_some(RegisterFile::At(path))
         }
         // Whoever writes false may think that it opens a way past the register.
         RawRegister::Usual(false) | RawRegister::File(_) => {
@@ -346,7 +348,7 @@ pub(in super::super) fn file(
 }
 
 /// Whether a relative path stays below the folder in which it begins, by its words. An absolute one says plainly where it leads.
-fn stays_below(path: &Path) -> bool {
+pub(super) fn stays_below(path: &Path) -> bool {
     let mut depth = 0_usize;
     path.is_absolute()
         || path.components().all(|part| match part {

@@ -1,6 +1,7 @@
 //! Category groups, and what is sensitive or excluded.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::super::checked::{Group, Taxonomy};
 use super::super::pattern::{matches, normal, policy_of};
@@ -9,6 +10,7 @@ use super::super::report::Report;
 use super::super::review::{self, Review, Verdict};
 use super::super::rule::{Rule, shown};
 use super::super::sensitive::{Overlay, Policy};
+use super::source::stays_below;
 use super::{printable, text};
 
 pub(super) fn taxonomy(raw: RawTaxonomy, report: &mut Report<'_>) -> Option<Taxonomy> {
@@ -58,6 +60,9 @@ fn countries(raw: Vec<String>, report: &mut Report<'_>) -> Vec<String> {
 
 fn review(raw: RawReview, countries: &[String], report: &mut Report<'_>) -> Option<Review> {
     let (file, hash) = (raw.file?, raw.hash?);
+    if !report.must(stays_below(Path::new(&file)), "taxonomy.review.file", || Rule::PathOutside) {
+        return None;
+    }
     match review::load(&file, &hash, countries, report.folder) {
         Ok(review) => Some(review),
         Err(rules) => {
