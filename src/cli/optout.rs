@@ -81,9 +81,9 @@ fn given(text: &str) -> Result<String, Failure> {
 /// Says that an entry counts and that the keys do not know it.
 fn warn(register: &Register) {
     if register.is_unnoted() {
-        eprintln!(
-            "tactful: entered, but `register.seen` beside the keys could not be written, so that an older copy of the register would \
-             not be refused; look at the rights of that folder and the room on its disk, then run `tactful optout status`"
+        super::say(
+            "entered, but `register.seen` beside the keys could not be written, so that an older copy of the register would \
+             not be refused; look at the rights of that folder and the room on its disk, then run `tactful optout status`",
         );
     }
 }

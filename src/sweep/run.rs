@@ -133,14 +133,14 @@ pub fn estimate(sweep: &Sweep, stop: &AtomicBool) -> Result<Estimate, SweepError
     let (windows, clusterings) = (plan.cells.chunk_by(same_window).count(), clusterings(&plan.cells));
     plan.cells.truncate(1);
     plan.seeds.truncate(1);
-    let begun = Mutex::new([None; 2]);
+    let moments = Mutex::new([None; 2]);
     let progress = |progress: Progress| {
         let stage = match progress.stage {
             Stage::Reading => return,
             Stage::Clustering => 0,
             Stage::Drawing => 1,
         };
-        begun.lock().unwrap_or_else(PoisonError::into_inner)[stage].get_or_insert_with(Instant::now);
+        moments.lock().unwrap_or_else(PoisonError::into_inner)[stage].get_or_insert_with(Instant::now);
     };
     let begin = Instant::now();
     let running = Running::new(sweep, &plan, "", None, &progress, stop);
@@ -150,9 +150,9 @@ pub fn estimate(sweep: &Sweep, stop: &AtomicBool) -> Result<Estimate, SweepError
         Some(pool) => pool.install(|| running.all())?,
         None => running.all()?,
     }
-    let begun = *begun.lock().unwrap_or_else(PoisonError::into_inner);
+    let moments = *moments.lock().unwrap_or_else(PoisonError::into_inner);
     // Nobody in the first window: neither clustered nor drawn.
-    let [clustering, drawing] = begun.map(|begun| begun.unwrap_or_else(Instant::now));
+    let [clustering, drawing] = moments.map(|begun| begun.unwrap_or_else(Instant::now));
     let (first, draw) = (drawing.duration_since(begin), drawing.elapsed());
     let (read, cluster) = (clustering.duration_since(begin), drawing.duration_since(clustering));
     let whole = read.mul_f64(windows as f64)
