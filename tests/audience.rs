@@ -666,6 +666,10 @@ fn to_full(mut command: std::process::Command, input: &str) -> Said {
 
 #[test]
 fn an_answer_that_cannot_be_written_is_no_success() {
+    if !std::path::Path::new("/dev/full").exists() {
+        eprintln!("skipped: there is no /dev/full here, a full disk was not tried");
+        return;
+    }
     let door = Door::new();
     let keys = door.case.path().join("keys");
     let bare = |args: &[&str]| {
@@ -703,9 +707,9 @@ fn an_answer_that_cannot_be_written_is_no_success() {
     assert!(said.stderr.contains("[spec.file-missing]") && said.stderr.contains("[output.write]"), "{said:#?}");
     // Who stops reading is content.
     let mut errors = bare(&["errors"]);
-    let mut child = errors.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
-    drop(child.stdout.take());
-    assert_eq!(Said::of(&child.wait_with_output().unwrap()).ok().stderr, "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(Said::of(&errors.stdout(writer).output().unwrap()).ok().stderr, "");
     // A full log costs no release.
     let mut run = common::tactful(door.case.path());
     run.arg("run").arg(spec).arg("--ledger").arg(door.case.ledger()).arg("--out").arg(door.out("loud"));

@@ -215,8 +215,17 @@ fn every_target_column_is_judged_and_one_sensitive_name_refuses() {
     assert_eq!(said.json()["promotions"][0]["refused"][0]["name"], "red wine");
     assert_eq!(said.json()["promotions"][0]["title"], "A", "the title might name it");
     // The catalogue says that this product is gin.
-    let said = whole(&case, "id,category,product\nA,rolls,zq7391s5\nB,rolls,zq7391s1\nC,rolls,9\n", &[]);
-    assert_eq!(states(&said), ["A refused", "B may_be_sent", "C may_be_sent"]);
+    let said = whole(
+        &case,
+        "id,category,product\nA,rolls,zq7391s5\nB,rolls,zq7391s1\nC,rolls,9\nD,rolls,Red wine 0.7 l\n",
+        &[],
+    );
+    assert_eq!(states(&said), ["A refused", "B may_be_sent", "C may_be_sent", "D refused"]);
+    assert_eq!(
+        said.json()["promotions"][3]["refused"][0]["name"],
+        "Red wine 0.7 l",
+        "no product, and a name all the same"
+    );
     assert_eq!(code(&said, 0), "promotion.sensitive-target");
     let warned = said.json()["promotions"][2]["warnings"][0].as_str().unwrap().to_owned();
     assert!(warned.contains("`product`"), "{warned}");

@@ -530,6 +530,11 @@ fn blunt_lists() -> Vec<(String, &'static str)> {
         // As `cat a b` leaves them.
         (format!("customer\n{}\n\u{feff}customer\n{}\n", id(8), id(7)), "data.opt-outs"),
         (format!("customer\n{}\u{feff}\n", id(7)), "data.opt-outs"),
+        (format!("customer,why\n{},x\r{},y\r", id(8), id(7)), "data.opt-outs"),
+        (format!("customer\n{},{}\n", id(8), id(7)), "data.opt-outs"),
+        (format!("customer\n{};{}\n", id(8), id(7)), "data.opt-outs"),
+        (format!("customer\n \"{}\"\n", id(7)), "data.opt-outs"),
+        (format!("customer\n{}\"\"\n", id(7)), "data.opt-outs"),
         ("customer\n\"\"\n".into(), "data.opt-outs"),
         (format!("customer,id\n,{}\nnan,{}\n", id(7), id(8)), "data.opt-outs"),
     ]);
@@ -547,7 +552,11 @@ fn a_list_that_would_leave_somebody_in_is_refused_by_every_verb_that_reads_it() 
         refused(&case.say("check", &[]), 15, code);
     }
     // What is written as spreadsheets do is read, blank rows among it.
-    for list in [format!("customer\r\n{}\r\n\r\n", id(7)), format!("\u{feff}customer,why\n\" {} \",x\n,y\n", id(7))] {
+    for list in [
+        format!("customer\r\n{}\r\n\r\n", id(7)),
+        format!("customer,why\n{},\"moved, and more\",, \n", id(7)),
+        format!("\u{feff}customer,why\n\" {} \",x\n,y\n", id(7)),
+    ] {
         case.write("opt_outs.csv", &list);
         case.say("check", &[]).ok();
     }

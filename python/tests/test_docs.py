@@ -42,7 +42,7 @@ def test_the_estimators_code_runs() -> None:
 
 
 def test_the_code_for_specs_and_releases_runs(shop: Path) -> None:
-    shutil.copytree(shop, "shop", ignore=shutil.ignore_patterns("release", "*.ledger"))
+    shutil.copytree(shop, "shop", ignore=shutil.ignore_patterns("release-*", "*.ledger"))
     shutil.copy("shop/shop.toml", "shop.toml")
     shutil.copy("shop/lines.csv", "lines.csv")
     tactful.simulate("alike", customers=1500, seed=1)

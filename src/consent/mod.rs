@@ -79,7 +79,11 @@ impl OptOutFile {
     /// [`RawError::OptOuts`] when an id in it can be nobody's, or there are rows and no id; [`RawError::Unreadable`],
     /// [`RawError::NotText`].
     pub(crate) fn open(&self) -> Result<Raw<OptedOut>, RawError> {
-        self.shape.private()?.try_map_sealed(|rows| {
+        let rows = self.shape.private()?;
+        if let Some(found) = self.shape.unread()? {
+            return self.refused(found, "export it again as plain text, each id on a line of its own");
+        }
+        rows.try_map_sealed(|rows| {
             let listed = || Expr::Column(self.column.as_str().into());
             let id = key(listed(), &self.dtype, KeyKind::of(&self.dtype));
             let rows = rows.select([listed().alias("listed"), id.alias("id")]);
@@ -90,23 +94,32 @@ impl OptOutFile {
         })
     }
 
+    fn refused<T>(&self, found: &'static str, remedy: &'static str) -> Result<T, RawError> {
+        let (file, column) = (self.shape.name.clone(), self.column.clone());
+        Err(RawError::OptOuts { file, column, found, remedy })
+    }
+
     /// That every row with an id in it can keep somebody out, and that there is such a row if there is any.
     fn keeps_out(&self, frame: &DataFrame) -> Result<(), RawError> {
         let ids = frame.column("id").map_err(|_| RawError::Internal { stage: "reading opt-outs" })?;
-        let refused = |found, remedy| {
-            let (file, column) = (self.shape.name.clone(), self.column.clone());
-            Err(RawError::OptOuts { file, column, found, remedy })
-        };
         // The register takes no such id either.
         let unseen = |id: &str| id.chars().any(invisible);
         if ids.str().is_ok_and(|ids| ids.iter().flatten().any(unseen)) {
-            return refused(
+            return self.refused(
                 "holds an id with a control character or a sign that cannot be seen",
                 "take such signs out, or export it again as plain text, each id on a line of its own",
             );
         }
+        // Several ids in one cell, or one whose quotation marks are not where they would be taken off.
+        let several = |id: &str| id.contains(['"', ',', ';']);
+        if self.shape.is_csv() && ids.str().is_ok_and(|ids| ids.iter().flatten().any(several)) {
+            return self.refused(
+                "holds an id with a quotation mark, a comma or a semicolon",
+                "say with `separator` what stands between cells, or export it again as plain text, each id on a line of its own",
+            );
+        }
         if frame.height() > 0 && ids.null_count() == frame.height() {
-            return refused(
+            return self.refused(
                 "has rows and no id in any of them",
                 "name the column that holds the ids, or export it again",
             );

@@ -181,9 +181,11 @@ fn finding(columns: &[Looked], at: usize, day: NaiveDate, placer: Option<&Placer
         for target in &column.all[at].targets {
             match &column.categories {
                 None => refuse("target", target, target),
-                Some(known) => {
-                    known.get(target).into_iter().flatten().for_each(|category| refuse("target", target, category));
-                }
+                Some(known) => match known.get(target) {
+                    Some(categories) => categories.iter().for_each(|category| refuse("target", target, category)),
+                    // No product of the catalogue: the name itself is looked at.
+                    None => refuse("target", target, target),
+                },
             }
         }
     }

@@ -257,7 +257,7 @@ impl<'a> Names<'a> {
 /// Says what a target is to the taxonomy.
 enum TargetJudge<'a> {
     Nothing,
-    Product(ProductMap),
+    Product(ProductMap, Box<Names<'a>>),
     Named(Box<Names<'a>>),
 }
 
@@ -274,7 +274,8 @@ impl<'a> TargetJudge<'a> {
                     return Err(RawError::NoCategory);
                 };
                 let dtype = shape.dtype(column, "promoted product")?;
-                Self::Product(Catalogue::inspect(products, base)?.load(taxonomy, dtype)?)
+                let map = Catalogue::inspect(products, base)?.load(taxonomy, dtype)?;
+                Self::Product(map, Box::new(Names::new(taxonomy, false)))
             }
         })
     }
@@ -282,7 +283,11 @@ impl<'a> TargetJudge<'a> {
     fn class(&self, target: &str) -> Class {
         match self {
             Self::Nothing => Class::Unknown,
-            Self::Product(map) => map.look_up(target),
+            // What is no product may still be the name of something sensitive, written into the wrong column.
+            Self::Product(map, names) => match (map.look_up(target), names.class(target)) {
+                (Class::Unknown, sensitive @ Class::Sensitive(_)) => sensitive,
+                (known, _) => known,
+            },
             Self::Named(names) => names.class(target),
         }
     }

@@ -52,6 +52,33 @@ pub(super) fn cells_end_on_their_line(path: &Path, name: &str, separator: char) 
     Ok(())
 }
 
+/// What of the file's lines would not be read, if anything: a carriage return within a line, or cells that the header has
+/// no column for. Of purchases neither may stop a run, since it would tell of one customer; in a list of who is to be left out
+/// it may be somebody.
+pub(super) fn unread(path: &Path, name: &str, separator: char, width: usize) -> Result<Option<&'static str>, RawError> {
+    let separator = ascii(separator)?;
+    let mut text = BufReader::with_capacity(1 << 18, head::text(path, name)?);
+    let mut line = Vec::new();
+    while next_line(&mut text, &mut line, name)? {
+        let cells = line.strip_suffix(b"\n").unwrap_or(&line);
+        let cells = cells.strip_suffix(b"\r").unwrap_or(cells);
+        if cells.contains(&b'\r') {
+            return Ok(Some("has a line with a carriage return in it"));
+        }
+        let mut quoted = false;
+        let mut cell = 0;
+        for &byte in cells {
+            quoted ^= byte == b'"';
+            cell += usize::from(byte == separator && !quoted);
+            if cell >= width && !(byte == separator || byte.is_ascii_whitespace()) {
+                return Ok(Some("has a line with more cells than the header has columns"));
+            }
+        }
+        line.clear();
+    }
+    Ok(None)
+}
+
 /// The next line with its end, of a length that fits.
 fn next_line(text: &mut impl BufRead, line: &mut Vec<u8>, name: &str) -> Result<bool, RawError> {
     let read = text.take(LINE as u64 + 1).read_until(b'\n', line).map_err(|error| head::text_error(&error, name))?;

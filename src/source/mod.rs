@@ -181,6 +181,19 @@ impl Shape {
         self.scan().map(Raw::seal)
     }
 
+    /// Whether the file is separated text.
+    pub(crate) fn is_csv(&self) -> bool {
+        matches!(self.format, Format::Csv { .. })
+    }
+
+    /// What of the lines of separated text would not be read, if anything.
+    pub(crate) fn unread(&self) -> Result<Option<&'static str>, RawError> {
+        match self.format {
+            Format::Csv { separator } => csv::unread(&self.path, &self.name, separator, self.columns.len()),
+            Format::Parquet | Format::Aligned => Ok(None),
+        }
+    }
+
     /// The rows of a public reference table.
     pub(crate) fn public(&self) -> Result<LazyFrame, RawError> {
         if matches!(self.format, Format::Csv { .. }) {

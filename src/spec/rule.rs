@@ -78,7 +78,7 @@ rules! {
     /// A register that is neither at the usual place nor at a path.
     RegisterFile = "spec.register", "`register` must be true or the path of a file", "write true for the usual place, or take the key out";
     /// A relative path that leads out of its folder.
-    PathOutside = "spec.path-outside", "a relative path stays below the spec's folder, or --data DIR", "take out the `..`, or the link that leads out: name the folder with --data, or write the whole path from / on";
+    PathOutside = "spec.path-outside", "a relative path stays below the spec's folder, or --data DIR", "take out the `..`, or the link that leads out: write the whole path from / on, or name the folder of the data with --data";
     /// A blank path.
     Path = "spec.path", "a file needs a path", "write a path, relative to the spec's folder or to --data DIR";
     /// A file name that does not tell its format.
