@@ -170,7 +170,7 @@ fn numbers(value: &Value, at: &str, found: &mut Vec<(String, f64)>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(key, value)| numbers(value, &format!("{at}.{key}"), found)),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, item)| numbers(item, &format!("{at}.{n}"), found))
+            items.iter().enumerate().for_each(|(n, item)| numbers(item, &format!("{at}.{n}"), found));
         }
         other => found.extend(other.as_f64().map(|number| (at.to_owned(), number))),
     }
