@@ -81,7 +81,10 @@ impl OptOutFile {
     pub(crate) fn open(&self) -> Result<Raw<OptedOut>, RawError> {
         let rows = self.shape.private()?;
         if let Some(found) = self.shape.unread()? {
-            return self.refused(found, "export it again as plain text, each id on a line of its own");
+            return self.refused(
+                found,
+                "say with `separator` what stands between cells, or export it again as plain text, each id on a line of its own",
+            );
         }
         rows.try_map_sealed(|rows| {
             let listed = || Expr::Column(self.column.as_str().into());
@@ -108,14 +111,6 @@ impl OptOutFile {
             return self.refused(
                 "holds an id with a control character or a sign that cannot be seen",
                 "take such signs out, or export it again as plain text, each id on a line of its own",
-            );
-        }
-        // Several ids in one cell, or one whose quotation marks are not where they would be taken off.
-        let several = |id: &str| id.contains(['"', ',', ';']);
-        if self.shape.is_csv() && ids.str().is_ok_and(|ids| ids.iter().flatten().any(several)) {
-            return self.refused(
-                "holds an id with a quotation mark, a comma or a semicolon",
-                "say with `separator` what stands between cells, or export it again as plain text, each id on a line of its own",
             );
         }
         if frame.height() > 0 && ids.null_count() == frame.height() {

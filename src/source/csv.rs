@@ -52,9 +52,19 @@ pub(super) fn cells_end_on_their_line(path: &Path, name: &str, separator: char) 
     Ok(())
 }
 
-/// What of the file's lines would not be read, if anything: a carriage return within a line, or cells that the header has
-/// no column for. Of purchases neither may stop a run, since it would tell of one customer; in a list of who is to be left out
-/// it may be somebody.
+/// Where in a cell a byte stands.
+#[derive(Clone, Copy)]
+enum At {
+    Start,
+    Bare,
+    Quoted,
+    /// Behind a quotation mark that ends the cell, or is the first of two that stand for one.
+    Closed,
+}
+
+/// What of the file's lines would not be read as it is meant, if anything: a carriage return within a line, a quotation mark
+/// that quotes nothing, cells that the header has no column for, semicolons where there is one column. Of purchases none of it may
+/// stop a run, since it would tell of one customer; in a list of who is to be left out it may be somebody.
 pub(super) fn unread(path: &Path, name: &str, separator: char, width: usize) -> Result<Option<&'static str>, RawError> {
     let separator = ascii(separator)?;
     let mut text = BufReader::with_capacity(1 << 18, head::text(path, name)?);
@@ -65,11 +75,20 @@ pub(super) fn unread(path: &Path, name: &str, separator: char, width: usize) -> 
         if cells.contains(&b'\r') {
             return Ok(Some("has a line with a carriage return in it"));
         }
-        let mut quoted = false;
-        let mut cell = 0;
+        let cells = cells.strip_prefix("\u{feff}".as_bytes()).unwrap_or(cells);
+        let (mut at, mut cell) = (At::Start, 0);
         for &byte in cells {
-            quoted ^= byte == b'"';
-            cell += usize::from(byte == separator && !quoted);
+            at = match (at, byte) {
+                (At::Quoted, b'"') => At::Closed,
+                (At::Quoted, _) | (At::Start | At::Closed, b'"') => At::Quoted,
+                (_, byte) if byte == separator => {
+                    cell += 1;
+                    At::Start
+                }
+                (At::Bare, b'"') | (At::Closed, _) => return Ok(Some("has a line with a stray quotation mark")),
+                (_, b';') if width == 1 => return Ok(Some("has a line with a semicolon in it, and one column")),
+                _ => At::Bare,
+            };
             if cell >= width && !(byte == separator || byte.is_ascii_whitespace()) {
                 return Ok(Some("has a line with more cells than the header has columns"));
             }

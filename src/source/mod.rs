@@ -181,12 +181,7 @@ impl Shape {
         self.scan().map(Raw::seal)
     }
 
-    /// Whether the file is separated text.
-    pub(crate) fn is_csv(&self) -> bool {
-        matches!(self.format, Format::Csv { .. })
-    }
-
-    /// What of the lines of separated text would not be read, if anything.
+    /// What of the lines of separated text would not be read as it is meant, if anything.
     pub(crate) fn unread(&self) -> Result<Option<&'static str>, RawError> {
         match self.format {
             Format::Csv { separator } => csv::unread(&self.path, &self.name, separator, self.columns.len()),
