@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use common::{CANARY, Case, Said, corner_lines, line, release_in, tactful, unjoined};
+use common::{CANARY, Case, Said, corner_lines, line, release_in, tactful};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -175,19 +175,16 @@ fn what_was_spent_is_what_the_ledger_holds() {
 #[test]
 fn segments_keep_their_ids_from_run_to_run_and_say_how_far_they_moved() {
     // Enough ε that the noise moves no segment to another's place.
-    let case = unjoined(2, || {
+    let pair = |_| {
         let case = Case::corner_shop(600);
+        let second = case.releases().join("second");
         case.run().ok();
-        case
-    });
-    let second = |number: usize| {
-        let second = case.releases().join(format!("second-{number}"));
         case.run_to(&second).ok();
-        release_in(&second)
+        (release_in(&case.out()), release_in(&second))
     };
-    let before = release_in(&case.out());
-    // A release whose segments the gate joined by luck is followed by another.
-    let after = (0..4).map(second).find(|after| segments(after).len() == 2).expect("two segments in one of four runs");
+    // Where the gate joined segments by luck, another pair of runs, of a ledger of its own (see `common::unjoined`).
+    let (before, after) =
+        (0..8).map(pair).find(|(one, other)| [one, other].iter().all(|release| segments(release).len() == 2)).unwrap();
     assert_eq!(ids(&before), ids(&after));
     assert!(segments(&before).iter().all(|segment| segment["drift"]["kind"] == "first"));
     for segment in segments(&after) {
